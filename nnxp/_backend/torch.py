@@ -1,0 +1,72 @@
+"""PyTorch's tensors, used as plain arrays: no autograd, no torch.nn. An oracle's arithmetic, and one more backend."""
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+import array_api_compat.torch
+import numpy as np
+import torch
+
+from nnxp._backend.library import Array, DeviceInfo, Library
+from nnxp._checks import message
+from nnxp.errors import DeviceError
+
+
+class TorchLibrary(Library):
+    """PyTorch's tensors, on the CPU by default."""
+
+    word = "torch"
+    xp = array_api_compat.torch
+
+    def resolve(self, index: str) -> tuple[str, Any]:
+        """Find a device by PyTorch's own name for it, and try it."""
+        try:
+            device = torch.device(index or "cpu")
+            torch.empty(1, device=device)
+        except (RuntimeError, AssertionError) as error:
+            reason = str(error).splitlines()[0]
+            hint = "nnxp.devices() lists what is there"
+            raise DeviceError(message("Device", "a device that PyTorch can use", f"torch:{index}", f"{reason}; {hint}")) from None
+        if device.type == "cuda" and device.index is None:
+            device = torch.device("cuda", torch.cuda.current_device())
+        return f"torch:{device}", device
+
+    def devices(self) -> list[DeviceInfo]:
+        """Describe the CPU and every GPU that PyTorch sees."""
+        found = [DeviceInfo("torch:cpu", True, f"PyTorch {torch.__version__} on the CPU")]
+        for i in range(torch.cuda.device_count()):
+            found.append(DeviceInfo(f"torch:cuda:{i}", True, f"PyTorch on {torch.cuda.get_device_name(i)}"))
+        return found
+
+    def put(self, host: np.ndarray[Any, Any], handle: Any) -> Array:
+        """Copy: PyTorch cannot know that an array is read-only, nor take one with negative strides."""
+        return torch.as_tensor(np.array(host, order="C"), device=handle)
+
+    def get(self, x: Array) -> np.ndarray[Any, Any]:
+        """Copy to the host, without a view that shares memory."""
+        host: np.ndarray[Any, Any] = np.array(x.detach().cpu())
+        return host
+
+    def context(self, handle: Any) -> AbstractContextManager[Any]:
+        """Make a GPU current."""
+        return torch.cuda.device(handle) if handle.type == "cuda" else nullcontext()
+
+    def synchronize(self, handle: Any) -> None:
+        """Wait for a GPU's queue."""
+        if handle.type == "cuda":
+            torch.cuda.synchronize(handle)
+
+    def memory_info(self, handle: Any) -> tuple[int, int] | None:
+        """Ask a GPU."""
+        return torch.cuda.mem_get_info(handle) if handle.type == "cuda" else None
+
+    def matmul(self, a: Array, b: Array, out: Array) -> None:
+        """Write the product in place."""
+        torch.matmul(a, b, out=out)
+
+    def erf(self, x: Array) -> Array:
+        """PyTorch's own."""
+        return torch.special.erf(x)
+
+
+LIBRARY = TorchLibrary()

@@ -1,0 +1,182 @@
+"""The flat store: every parameter in one vector, every gradient in another, and the layout that says where.
+
+The layout is the one authority on order: depth first, as the model is written. Optimizers and clipping
+see runs, stretches of the vectors that are treated alike, with neighbours merged.
+"""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nnxp._backend import Array
+from nnxp._checks import Shape
+from nnxp.device import Device
+from nnxp.initializers import Initializer
+from nnxp.layers.layer import BufferSpec, Layer, ParameterSpec, Views
+from nnxp.random import generator
+
+
+class Node(NamedTuple):
+    """One layer of a model: its path, the layer, and the shapes of one sample before and after it."""
+
+    path: str
+    layer: Layer
+    in_shape: Shape | None
+    out_shape: Shape | None
+
+
+class Run(NamedTuple):
+    """A stretch ``theta[start:stop]`` with one factor on the learning rate, and with weight decay or without."""
+
+    start: int
+    stop: int
+    lr_scale: float
+    decay: bool
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A parameter's place: ``theta[start:stop]``, shaped."""
+
+    start: int
+    stop: int
+    spec: ParameterSpec
+
+
+def walk(layer: Layer, in_shape: Shape | None, path: str = "") -> Iterator[Node]:
+    """List a model's layers depth first, each container before its children."""
+    yield Node(path, layer, in_shape, layer.output_shape(in_shape))
+    shapes = layer.child_shapes(in_shape)
+    for name, child in layer.children().items():
+        yield from walk(child, shapes[name], join(path, name))
+
+
+def join(path: str, name: str) -> str:
+    """Put a name behind a path."""
+    return f"{path}.{name}" if path else name
+
+
+@dataclass
+class Store:
+    """A network's arrays on one device.
+
+    Parameters
+    ----------
+    nodes : list of Node
+        The model's layers, depth first.
+    device : Device
+        Where the arrays live.
+    dtype : str
+        Of the parameters: ``"float32"`` or ``"float64"``.
+    """
+
+    nodes: list[Node]
+    device: Device
+    dtype: str
+    layout: dict[str, Slot] = field(init=False, default_factory=dict)
+    buffers: dict[str, Array] = field(init=False, default_factory=dict)
+    order: list[str] = field(init=False, default_factory=list)
+    frozen: set[str] = field(init=False, default_factory=set)
+    lr_scales: dict[str, float] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        start = 0
+        for node in self.nodes:
+            for name, spec in node.layer.parameters(node.in_shape).items():
+                stop = start + math.prod(spec.shape)
+                self.layout[join(node.path, name)] = Slot(start, stop, spec)
+                self.order.append(join(node.path, name))
+                start = stop
+            for name, buffer in node.layer.buffers(node.in_shape).items():
+                self.buffers[join(node.path, name)] = self._new_buffer(buffer)
+                self.order.append(join(node.path, name))
+        xp, handle = self.device.xp, self.device.handle
+        with self.device.context():
+            self.theta = xp.zeros((start,), dtype=getattr(xp, self.dtype), device=handle)
+            self.gradient = xp.zeros((start,), dtype=getattr(xp, self.dtype), device=handle)
+            self.parameters = self._named(self.theta)
+            self.gradients = self._named(self.gradient)
+        self.rebuild()
+
+    def _new_buffer(self, spec: BufferSpec) -> Array:
+        host = np.broadcast_to(np.asarray(spec.value, dtype=spec.dtype or self.dtype), spec.shape)
+        return self.device.put(np.array(host))
+
+    def _named(self, vector: Array) -> dict[str, Array]:
+        xp = self.device.xp
+        return {name: xp.reshape(vector[s.start : s.stop], s.spec.shape) for name, s in self.layout.items()}
+
+    def rebuild(self) -> None:
+        """Make the layers' views anew; a frozen parameter's gradient goes to scratch."""
+        with self.device.context():
+            gradients = dict(self.gradients)
+            if self.frozen:
+                largest = max(self.layout[name].stop - self.layout[name].start for name in self.frozen)
+                scratch = self.device.xp.zeros((largest,), dtype=self.theta.dtype, device=self.device.handle)
+                self.gradient[...] = self.device.xp.zeros_like(self.gradient)
+                for name in self.frozen:
+                    slot = self.layout[name]
+                    gradients[name] = self.device.xp.reshape(scratch[: slot.stop - slot.start], slot.spec.shape)
+            self.p = self._tree({**self.parameters, **self.buffers})
+            self.g = self._tree(gradients)
+        self._runs: dict[bool, list[Run]] = {}
+
+    def _tree(self, arrays: dict[str, Array]) -> Views:
+        views = {node.path: Views() for node in self.nodes}
+        for node in reversed(self.nodes):
+            view = views[node.path]
+            for name in [*node.layer.parameters(node.in_shape), *node.layer.buffers(node.in_shape)]:
+                full = join(node.path, name)
+                if full in arrays:
+                    setattr(view, name, arrays[full])
+                    view.trains = view.trains or (full in self.layout and full not in self.frozen)
+            if node.path:
+                parent, _, name = node.path.rpartition(".")
+                views[parent][name] = view
+                views[parent].trains = views[parent].trains or view.trains
+        return views[""]
+
+    def runs(self, weights_only: bool) -> list[Run]:
+        """Return what an optimizer moves: frozen stretches left out, neighbours that are treated alike merged.
+
+        Parameters
+        ----------
+        weights_only : bool
+            Whether weight decay leaves biases and normalisations alone.
+        """
+        if weights_only not in self._runs:
+            merged: list[Run] = []
+            for name, slot in self.layout.items():
+                if name in self.frozen or slot.start == slot.stop:
+                    continue
+                decay = slot.spec.kind == "weight" or not weights_only
+                run = Run(slot.start, slot.stop, self.lr_scales.get(name, 1.0), decay)
+                if merged and merged[-1].stop == run.start and merged[-1][2:] == run[2:]:
+                    run = merged.pop()._replace(stop=run.stop)
+                merged.append(run)
+            self._runs[weights_only] = merged
+        return self._runs[weights_only]
+
+    def initialize(self, seed: int, override: Callable[[str], Initializer | None]) -> None:
+        """Draw every parameter on the host, from a generator keyed by its name, and move the vector once."""
+        host = np.zeros(self.theta.shape, dtype=self.dtype)
+        for name, slot in self.layout.items():
+            init = override(name) or slot.spec.init
+            host[slot.start : slot.stop] = init(generator(seed, "parameter", name), slot.spec.shape).reshape(-1)
+        with self.device.context():
+            self.theta[...] = self.device.put(host)
+
+    def host_arrays(self) -> dict[str, np.ndarray[Any, Any]]:
+        """Copy parameters and buffers to the host under their names, in model order; the vector moves once."""
+        theta = np.array(self.device.get(self.theta))
+        arrays = {}
+        for name in self.order:
+            if name in self.layout:
+                slot = self.layout[name]
+                arrays[name] = theta[slot.start : slot.stop].reshape(slot.spec.shape)
+            else:
+                arrays[name] = np.array(self.device.get(self.buffers[name]))
+        return arrays

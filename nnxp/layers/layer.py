@@ -1,0 +1,178 @@
+"""The shape of a layer: a frozen dataclass of configuration, with its forward and backward formulas."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from math import prod
+from typing import Any, ClassVar, Literal
+
+from nnxp._backend import Array, namespace
+from nnxp._checks import Shape
+from nnxp.initializers import Initializer
+from nnxp.random import Draw, Stream
+
+__all__ = ["BufferSpec", "Layer", "Mode", "ParameterSpec", "Views", "rows", "unrows"]
+
+
+@dataclass(frozen=True)
+class ParameterSpec:
+    """What a layer asks for when a network is built: one array that is trained.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Its shape.
+    init : Initializer
+        How it starts.
+    kind : {"weight", "bias", "norm"}
+        Weight decay can leave biases and the parameters of normalisations alone.
+    """
+
+    shape: tuple[int, ...]
+    init: Initializer
+    kind: Literal["weight", "bias", "norm"] = "weight"
+
+
+@dataclass(frozen=True)
+class BufferSpec:
+    """What a layer asks for when a network is built: one array that is kept, but not trained.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Its shape.
+    value : number or nested tuple of numbers
+        How it starts.
+    dtype : str, optional
+        Such as ``"int64"``; None takes the network's.
+    """
+
+    shape: tuple[int, ...]
+    value: Any = 0.0
+    dtype: str | None = None
+
+
+class Views(dict[str, "Views"]):
+    """A layer's arrays as attributes (``p.weight``), and its children's as items (``p["0"]``).
+
+    Attributes
+    ----------
+    trains : bool
+        Whether any parameter here or below is trained; what comes before needs no gradient otherwise.
+    """
+
+    trains: bool = False
+
+    def __getattr__(self, name: str) -> Array:
+        # Reached only when no array of that name was set.
+        raise AttributeError(f"expected one of {sorted(vars(self))}, got {name!r}")
+
+
+class Mode(dict[Any, "Mode"]):
+    """How a network runs just now; ``mode["0"]`` is a child's, ``mode["0", False]`` its own without ``dx``.
+
+    Parameters
+    ----------
+    training : bool
+        Dropout drops, and statistics are gathered.
+    keep_cache : bool
+        False when only predicting: a container keeps nothing for backward.
+    input_gradient : bool
+        False where nobody wants ``dx``: before the first parameter that is trained, in ``fit``.
+    consume : bool
+        Backward will come once, and may let go of each cache as it passes it.
+    random : Stream
+        This layer's noise.
+    """
+
+    __slots__ = ("_children", "_draw", "_places", "consume", "input_gradient", "keep_cache", "path", "random", "training")
+
+    def __init__(
+        self, path: str, places: dict[str, int], draw: Draw, *, training: bool, keep_cache: bool, input_gradient: bool, consume: bool
+    ) -> None:
+        super().__init__()
+        self.path = path
+        self.training = training
+        self.keep_cache = keep_cache
+        self.input_gradient = input_gradient
+        self.consume = consume
+        self.random = Stream(draw, places[path])
+        self._places = places
+        self._draw = draw
+
+    def __missing__(self, key: str | tuple[str, bool]) -> "Mode":
+        name, input_gradient = key if isinstance(key, tuple) else (key, self.input_gradient)
+        child = Mode(
+            f"{self.path}.{name}" if self.path else name,
+            self._places,
+            self._draw,
+            training=self.training,
+            keep_cache=self.keep_cache,
+            input_gradient=input_gradient,
+            consume=self.consume,
+        )
+        self[key] = child
+        return child
+
+
+class Layer:
+    """The base of all layers.
+
+    A layer is a value: it holds no arrays, and two equal layers are interchangeable. A layer of your own is a
+    frozen dataclass with `forward` and `backward`; with parameters it also answers `parameters`, and
+    `output_shape` where its output is not shaped as its input.
+
+    Attributes
+    ----------
+    accepts_integers : bool
+        Whether `forward` takes integers; everywhere else input is cast to the network's dtype at the door.
+    may_skip : bool
+        Whether `backward` may leave out a child, whose gradient is then zeroed beforehand.
+    """
+
+    accepts_integers: ClassVar[bool] = False
+    may_skip: ClassVar[bool] = False
+
+    def parameters(self, in_shape: Shape | None) -> dict[str, ParameterSpec]:
+        """Return what is trained, by name; `in_shape` is one sample's shape, None where it is unknown."""
+        del in_shape
+        return {}
+
+    def buffers(self, in_shape: Shape | None) -> dict[str, BufferSpec]:
+        """Return what is kept but not trained, by name."""
+        del in_shape
+        return {}
+
+    def output_shape(self, in_shape: Shape | None) -> Shape | None:
+        """Return the shape of one sample's output, and refuse an input that cannot be."""
+        return in_shape
+
+    def children(self) -> dict[str, "Layer"]:
+        """Return the layers inside, by name: fields that are layers, unless a container says otherwise."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        return {name: value for name, value in values.items() if isinstance(value, Layer)}
+
+    def child_shapes(self, in_shape: Shape | None) -> dict[str, Shape | None]:
+        """Return what each child gets: this layer's own input, unless a container says otherwise."""
+        return dict.fromkeys(self.children(), in_shape)
+
+    def map_children(self, change: Callable[[str, "Layer"], "Layer"]) -> "Layer":
+        """Return this layer with every child replaced by ``change(name, child)``."""
+        return replace(self, **{n: change(n, c) for n, c in self.children().items()})  # type: ignore[type-var]
+
+    def forward(self, p: Views, x: Array, mode: Mode) -> tuple[Array, Any]:
+        """Return the output and the cache: the smallest thing from which `backward` can work."""
+        raise NotImplementedError
+
+    def backward(self, p: Views, g: Views, cache: Any, dy: Array) -> Array | None:
+        """Write the gradient of each parameter into `g`, and return that of the input (None: not wanted)."""
+        raise NotImplementedError
+
+
+def rows(x: Array) -> Array:
+    """View (*batch, features) as a matrix (prod(batch), features)."""
+    return x if x.ndim == 2 else namespace(x).reshape(x, (prod(x.shape[:-1]), x.shape[-1]))
+
+
+def unrows(y: Array, like: Array) -> Array:
+    """Give a matrix (prod(batch), features) the batch axes of `like` back."""
+    return y if like.ndim == 2 else namespace(y).reshape(y, (*like.shape[:-1], y.shape[-1]))

@@ -1,0 +1,110 @@
+"""Layers one after the other."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, overload
+
+from nnxp._backend import Array
+from nnxp._checks import Shape, message
+from nnxp.layers.layer import Layer, Mode, Views
+
+__all__ = ["Sequential"]
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class Sequential(Layer):
+    """Layers one after the other, ``y = f_n(...f_2(f_1(x)))``; backward passes them in reverse.
+
+    Parameters
+    ----------
+    *layers : Layer
+        In the order of the forward pass; their parameters are named ``0.weight``, ``1.weight``, ... A Sequential
+        may stand inside another, and may be empty: then it passes its input on.
+
+    Raises
+    ------
+    TypeError
+        If one of them is not a layer.
+
+    Notes
+    -----
+    ``model[2]`` is a layer and ``model[1:3]`` a Sequential; so are ``len(model)`` and ``for layer in model``.
+    The cache is the list of the layers' caches.
+    """
+
+    layers: tuple[Layer, ...]
+
+    def __init__(self, *layers: Layer) -> None:
+        for i, layer in enumerate(layers):
+            if not isinstance(layer, Layer):
+                hint = "call it: ReLU(), not ReLU" if isinstance(layer, type) else ""
+                raise TypeError(message("Sequential", f"layer {i} to be a Layer", layer, hint))
+        object.__setattr__(self, "layers", layers)
+        object.__setattr__(self, "_names", tuple(str(i) for i in range(len(layers))))
+
+    def __repr__(self) -> str:
+        return f"Sequential({', '.join(map(repr, self.layers))})"
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __iter__(self) -> Iterator[Layer]:
+        return iter(self.layers)
+
+    @overload
+    def __getitem__(self, index: int) -> Layer: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> "Sequential": ...
+
+    def __getitem__(self, index: int | slice) -> "Layer | Sequential":
+        return Sequential(*self.layers[index]) if isinstance(index, slice) else self.layers[index]
+
+    @property
+    def accepts_integers(self) -> bool:  # type: ignore[override]
+        """Whether the first layer takes integers."""
+        return bool(self.layers) and self.layers[0].accepts_integers
+
+    def children(self) -> dict[str, Layer]:
+        """Return the layers as ``"0"``, ``"1"``, ..."""
+        return dict(zip(self._names, self.layers, strict=True))  # type: ignore[attr-defined]
+
+    def child_shapes(self, in_shape: Shape | None) -> dict[str, Shape | None]:
+        """Return what each layer gets: the output of the one before."""
+        shapes = {}
+        for name, layer in self.children().items():
+            shapes[name] = in_shape
+            in_shape = layer.output_shape(in_shape)
+        return shapes
+
+    def output_shape(self, in_shape: Shape | None) -> Shape | None:
+        """Return the last layer's output shape."""
+        for layer in self.layers:
+            in_shape = layer.output_shape(in_shape)
+        return in_shape
+
+    def map_children(self, change: Callable[[str, Layer], Layer]) -> "Sequential":
+        """Return a Sequential of the changed layers."""
+        return Sequential(*(change(name, layer) for name, layer in self.children().items()))
+
+    def forward(self, p: Views, x: Array, mode: Mode) -> tuple[Array, tuple[list[Any], bool]]:
+        """Return the last layer's output; the cache is every layer's, and whether backward may consume it."""
+        caches: list[Any] = []
+        wanted = mode.input_gradient
+        for name, layer in zip(self._names, self.layers, strict=True):  # type: ignore[attr-defined]
+            x, cache = layer.forward(p[name], x, mode[name, wanted])
+            wanted = wanted or p[name].trains
+            if mode.keep_cache:
+                caches.append(cache)
+        return x, (caches, mode.consume)
+
+    def backward(self, p: Views, g: Views, cache: tuple[list[Any], bool], dy: Array) -> Array | None:
+        """Pass the gradient through the layers in reverse; stop where nothing before is trained."""
+        caches, consume = cache
+        for i in reversed(range(len(caches))):
+            name = self._names[i]  # type: ignore[attr-defined]
+            dx = self.layers[i].backward(p[name], g[name], caches.pop() if consume else caches[i], dy)
+            if dx is None:
+                return None
+            dy = dx
+        return dy

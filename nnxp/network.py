@@ -1,0 +1,476 @@
+"""A model's life on a device: its parameters, its forward and backward, and the way to every other room."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nnxp._backend import Array, to_host
+from nnxp._checks import Shape, check_choice, check_number, fits, match_names, message
+from nnxp._parameters import Node, Run, Slot, Store, walk
+from nnxp.device import Device
+from nnxp.initializers import Initializer
+from nnxp.layers.layer import Layer, Mode
+from nnxp.random import Draw, draw_seed
+
+if TYPE_CHECKING:
+    from nnxp.losses import LossFunction
+    from nnxp.optimizers import Optimizer
+    from nnxp.summary import Summary
+    from nnxp.training import Callback, History, Metric
+
+__all__ = ["Cache", "Network"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """What `Network.forward` keeps for `Network.backward`: the layers' caches, stamped with theta's version."""
+
+    version: int
+    output_shape: Any
+    layers: Any
+
+
+class Network:
+    """A model on a device, with its parameters in one vector and their gradients in another.
+
+    Parameters
+    ----------
+    model : Layer
+        A single layer, or a container such as Sequential.
+    device : str or Device, optional
+        Where it lives: ``cpu``, ``cuda``, ``cuda:1``, ``auto``, ...; see `Device`. Resolved once, here.
+    dtype : {"float32", "float64"}
+        Of parameters and activations.
+    seed : int, optional
+        Of initial weights, shuffles and dropout; None draws one and keeps it in `seed`.
+    input_shape : tuple of (int or None), optional
+        Shape of one sample; needed only where a layer's size is None or a layer must know it. Given, every
+        batch is held against it; None within it stands for any size.
+    init : mapping of str to Initializer, optional
+        Overrides by name pattern, such as ``{"*.bias": initializers.zeros()}``; the first that fits counts.
+
+    Attributes
+    ----------
+    theta, gradient : array of shape (n,)
+        All parameters, and all gradients, on the device.
+    parameters, gradients, buffers : dict of str to array
+        Named views of them, and the arrays that are kept but not trained.
+    optimizer_state : dict of str to array
+        The optimizer's vectors.
+    step, epoch : int
+        Updates and epochs since the network was built.
+
+    Raises
+    ------
+    TypeError
+        If `model` is not a layer.
+    ValueError
+        If sizes do not go together, an unknown dtype is given, or a pattern in `init` fits no parameter.
+    DeviceError
+        If the device is missing or does not work.
+
+    Examples
+    --------
+    >>> net = Network(Sequential(Linear(2, 3), Tanh(), Linear(3, 1)), seed=0)
+    >>> net.theta.shape
+    (13,)
+    """
+
+    def __init__(
+        self,
+        model: Layer,
+        *,
+        device: str | Device | None = None,
+        dtype: str = "float32",
+        seed: int | None = None,
+        input_shape: Sequence[int | None] | None = None,
+        init: Mapping[str, Initializer] | None = None,
+    ) -> None:
+        if not isinstance(model, Layer):
+            hint = "put several layers into a Sequential" if isinstance(model, (list, tuple)) else ""
+            raise TypeError(message("Network", "model to be a Layer", model, hint))
+        check_choice("Network", "dtype", dtype, ["float32", "float64"])
+        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or seed < 0):
+            raise ValueError(message("Network", "seed to be a whole number of at least 0", seed))
+        self.model = model
+        self.device = Device(device)  # type: ignore[arg-type]
+        self.dtype = dtype
+        self.seed = draw_seed() if seed is None else int(seed)
+        self.input_shape = None if input_shape is None else tuple(input_shape)
+        self._nodes = list(walk(model, self.input_shape))
+        self._store = Store(self._nodes, self.device, dtype)
+        self._zero_first = any(node.layer.may_skip for node in self._nodes)
+        self._draw = Draw(self.seed)
+        self._places = {node.path: i for i, node in enumerate(self._nodes)}
+        self._modes: dict[tuple[bool, ...], Mode] = {}
+        self._version = 0
+        self.step = 0
+        self.epoch = 0
+        self.optimizer_state: dict[str, Array] = {}
+        self.optimizer_name = ""
+        self.optimizer_start = 0
+        self.probabilities: str | None = None
+        self._store.initialize(self.seed, self._override(dict(init or {})))
+
+    def _override(self, init: dict[str, Initializer]) -> Any:
+        chosen: dict[str, Initializer] = {}
+        for pattern, initializer in init.items():
+            for name in match_names("Network", pattern, self._store.layout):
+                chosen.setdefault(name, initializer)
+        return chosen.get
+
+    def __repr__(self) -> str:
+        return f"Network({self.model!r}, device={self.device.name!r}, dtype={self.dtype!r}, seed={self.seed})"
+
+    # -- the vectors -----------------------------------------------------------------------------
+
+    @property
+    def theta(self) -> Array:
+        """All parameters in one vector."""
+        return self._store.theta
+
+    @theta.setter
+    def theta(self, value: Array) -> None:
+        # `net.theta += d` comes here too; the views must go on seeing the same memory.
+        with self.device.context():
+            if value is not self._store.theta:
+                self._store.theta[...] = value
+        self._version += 1
+
+    @property
+    def gradient(self) -> Array:
+        """All gradients in one vector, as the last `backward` left them."""
+        return self._store.gradient
+
+    @gradient.setter
+    def gradient(self, value: Array) -> None:
+        with self.device.context():
+            if value is not self._store.gradient:
+                self._store.gradient[...] = value
+
+    @property
+    def parameters(self) -> dict[str, Array]:
+        """The parameters by name: views of `theta`."""
+        return self._store.parameters
+
+    @property
+    def gradients(self) -> dict[str, Array]:
+        """The gradients by name: views of `gradient`."""
+        return self._store.gradients
+
+    @property
+    def buffers(self) -> dict[str, Array]:
+        """The arrays that are kept but not trained, by name."""
+        return self._store.buffers
+
+    @property
+    def layout(self) -> dict[str, Slot]:
+        """Where each parameter lies in the vectors."""
+        return self._store.layout
+
+    @property
+    def nodes(self) -> list[Node]:
+        """The model's layers, depth first."""
+        return self._nodes
+
+    @property
+    def output_shape(self) -> Shape | None:
+        """Shape of one sample's output; None where it depends on an unknown input."""
+        return self._nodes[0].out_shape
+
+    def runs(self, *, weights_only: bool = False) -> list[Run]:
+        """Return the stretches of the vectors that an optimizer moves, with their factors."""
+        return self._store.runs(weights_only)
+
+    def freeze(self, pattern: str) -> None:
+        """Stop training the parameters whose names fit a shell pattern, such as ``"0.*"``."""
+        self._store.frozen |= set(match_names("Network.freeze", pattern, self._store.layout))
+        self._store.rebuild()
+
+    def unfreeze(self, pattern: str = "*") -> None:
+        """Train the parameters whose names fit the pattern again."""
+        self._store.frozen -= set(match_names("Network.unfreeze", pattern, self._store.layout))
+        self._store.rebuild()
+
+    @property
+    def frozen(self) -> list[str]:
+        """The names of the parameters that are not trained."""
+        return [name for name in self._store.layout if name in self._store.frozen]
+
+    def scale_lr(self, pattern: str, factor: float) -> None:
+        """Multiply the learning rate of the parameters whose names fit the pattern by a factor."""
+        check_number("Network.scale_lr", "factor", factor, low=0.0)
+        for name in match_names("Network.scale_lr", pattern, self._store.layout):
+            self._store.lr_scales[name] = float(factor)
+        self._store.rebuild()
+
+    def advance(self) -> None:
+        """Count an update of `theta`: caches from before it are refused from now on."""
+        self.step += 1
+        self._version += 1
+
+    # -- forward and backward --------------------------------------------------------------------
+
+    def forward(
+        self, *inputs: Array, training: bool = False, random_step: int | None = None, **named: Any
+    ) -> tuple[Any, Cache]:
+        """Run the model on arrays of this device.
+
+        Parameters
+        ----------
+        *inputs : array of shape (batch, *sample)
+            On the network's device and of its dtype (integers where the model takes them).
+        training : bool
+            Dropout drops, statistics are gathered.
+        random_step : int, optional
+            The step whose noise is drawn; None takes `step`, so that the noise changes with every update.
+        **named : array or None
+            What the model takes by name, such as masks.
+
+        Returns
+        -------
+        y : array, or nested tuple of arrays
+            The output.
+        cache : Cache
+            For `backward`, as often as wanted, until `theta` moves.
+
+        Raises
+        ------
+        TypeError
+            If an array is on another device, or of another dtype.
+        ValueError
+            If a batch does not fit `input_shape`.
+        """
+        self._check_inputs(inputs)
+        y, layers = self.run(inputs, self.mode(training=training), random_step=random_step, named=named)
+        return y, Cache(self._version, shapes(y), layers)
+
+    def mode(
+        self, *, training: bool, keep_cache: bool = True, input_gradient: bool = True, consume: bool = False
+    ) -> Mode:
+        """Return the mode of the whole model; one of each kind is kept."""
+        key = (training, keep_cache, input_gradient, consume)
+        if key not in self._modes:
+            self._modes[key] = Mode(
+                "", self._places, self._draw, training=training, keep_cache=keep_cache,
+                input_gradient=input_gradient, consume=consume,
+            )  # fmt: skip
+        return self._modes[key]
+
+    def run(
+        self, inputs: tuple[Array, ...], mode: Mode, *, random_step: int | None = None, named: Mapping[str, Any] | None = None
+    ) -> tuple[Any, Any]:
+        """Run the model in a mode, without checks: the inner loop's forward."""
+        self._draw.step = self.step if random_step is None else random_step
+        with self.device.context():
+            return self.model.forward(self._store.p, *inputs, mode, **(named or {}))
+
+    def backward(self, cache: Cache, dy: Any) -> Any:
+        """Fill `gradient` from the gradient of the output.
+
+        Parameters
+        ----------
+        cache : Cache
+            From `forward`, with `theta` unmoved since.
+        dy : array, or nested tuple of arrays
+            Gradient of the loss with respect to the output, of its shape; None within a tuple means zero.
+
+        Returns
+        -------
+        dx : array, tuple of arrays, or None
+            The gradient with respect to the inputs.
+
+        Raises
+        ------
+        RuntimeError
+            If `theta` has moved since the forward.
+        ValueError
+            If `dy` is not shaped as the output.
+        """
+        if cache.version != self._version:
+            hint = "run forward again after an update"
+            raise RuntimeError(message("Network.backward", "a cache of the present theta", "one from before it moved", hint))
+        if shapes(dy) != cache.output_shape and not isinstance(dy, tuple):
+            raise ValueError(message("Network.backward", f"dy of shape {cache.output_shape}", shapes(dy)))
+        return self.run_backward(cache.layers, dy)
+
+    def run_backward(self, layers: Any, dy: Any) -> Any:
+        """Run the model's backward without checks: the inner loop's."""
+        with self.device.context():
+            if self._zero_first:
+                self._store.gradient[...] = self.device.xp.zeros_like(self._store.gradient)
+            return self.model.backward(self._store.p, self._store.g, layers, dy)
+
+    def _check_inputs(self, inputs: tuple[Array, ...]) -> None:
+        for x in inputs:
+            if not self.device.owns(x):
+                where = self.device.name
+                got = _place(x)
+                raise TypeError(message(f"{self._first()}.forward", f"x on {where}", got, f"move it: net.device.put(x, {self.dtype!r})"))
+            if x.dtype != self._store.theta.dtype and not (self.model.accepts_integers and self._is_integer(x)):
+                hint = f"cast it: net.device.put(x, {self.dtype!r})"
+                raise TypeError(message(f"{self._first()}.forward", f"x of dtype {self.dtype}", x.dtype, hint))
+        if self.input_shape is not None and inputs and not fits(tuple(inputs[0].shape[1:]), self.input_shape):
+            wanted = ", ".join(["batch", *("*" if n is None else str(n) for n in self.input_shape)])
+            raise ValueError(message(f"{self._first()}.forward", f"x of shape ({wanted})", tuple(inputs[0].shape)))
+
+    def _first(self) -> str:
+        """Name the layer that meets the input first."""
+        leaf = next((node for node in self._nodes if not node.layer.children()), self._nodes[0])
+        return type(leaf.layer).__name__
+
+    def _is_integer(self, x: Array) -> bool:
+        return bool(self.device.xp.isdtype(x.dtype, "integral"))
+
+    def put_input(self, x: Any) -> Array:
+        """Bring one batch of inputs to the device, cast to the network's dtype unless the model takes integers."""
+        keep = self.model.accepts_integers and np.issubdtype(getattr(x, "dtype", np.asarray(x).dtype), np.integer)
+        return self.device.put(x, None if keep else self.dtype)
+
+    # -- state -----------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, np.ndarray[Any, Any]]:
+        """Copy parameters and buffers to the host, under PyTorch's keys and in model order."""
+        return self._store.host_arrays()
+
+    def load_state_dict(self, mapping: Mapping[str, Any]) -> None:
+        """Take parameters and buffers from arrays of any library, a PyTorch state dict among them.
+
+        Parameters
+        ----------
+        mapping : mapping of str to array
+            One array of the right shape for every name in `state_dict`.
+
+        Raises
+        ------
+        ValueError
+            If entries are missing, unknown or misshapen; one message lists them all, and nothing is changed.
+        """
+        arrays = {name: to_host(value) for name, value in mapping.items()}
+        wanted = {name: self._shape(name) for name in self._store.order}
+        wrong = [f"missing {name}" for name in wanted if name not in arrays]
+        wrong += [f"unknown {name}" for name in arrays if name not in wanted]
+        wrong += [
+            f"{name} of shape {arrays[name].shape} instead of {shape}"
+            for name, shape in wanted.items()
+            if name in arrays and arrays[name].shape != shape
+        ]
+        if wrong:
+            raise ValueError(message("Network.load_state_dict", f"the {len(wanted)} arrays of this model", ", ".join(wrong)))
+        theta = np.concatenate([np.zeros(0), *(arrays[name].reshape(-1) for name in self._store.layout)])
+        self.theta = self.device.put(theta, self.dtype)
+        with self.device.context():
+            for name, buffer in self._store.buffers.items():
+                buffer[...] = self.device.xp.astype(self.device.put(arrays[name]), buffer.dtype)
+
+    def _shape(self, name: str) -> tuple[int, ...]:
+        slot = self._store.layout.get(name)
+        return slot.spec.shape if slot else tuple(self._store.buffers[name].shape)
+
+    def clone(self) -> "Network":
+        """Return an independent network with the same model, arrays and training state."""
+        return self.to(self.device)
+
+    def to(self, device: str | Device, *, dtype: str | None = None) -> "Network":
+        """Return a new network on another device (or of another dtype), with the same arrays and training state."""
+        other = Network(self.model, device=device, dtype=dtype or self.dtype, seed=self.seed, input_shape=self.input_shape)
+        other.load_state_dict(self.state_dict())
+        other.optimizer_state = {k: other.device.put(np.array(to_host(v)), other.dtype) for k, v in self.optimizer_state.items()}
+        for name in ("step", "epoch", "optimizer_name", "optimizer_start", "probabilities"):
+            setattr(other, name, getattr(self, name))
+        other._store.frozen = set(self._store.frozen)
+        other._store.lr_scales = dict(self._store.lr_scales)
+        other._store.rebuild()
+        return other
+
+    # -- the other rooms -------------------------------------------------------------------------
+
+    def summary(self, batch_size: int = 1) -> "Summary":
+        """Return a table of the layers: output shape, parameters, bytes. Prints as text, and as HTML in a notebook."""
+        from nnxp.summary import summarize
+
+        return summarize(self, batch_size)
+
+    def fit(
+        self,
+        x: Any,
+        y: Any = None,
+        *,
+        loss: "LossFunction",
+        optimizer: "Optimizer",
+        epochs: int = 1,
+        batch_size: int = 32,
+        validation: float | tuple[Any, Any] | None = None,
+        sample_weight: Any = None,
+        class_weight: Mapping[int, float] | str | None = None,
+        metrics: Sequence["Metric | str"] = (),
+        callbacks: Iterable["Callback"] = (),
+        shuffle: bool = True,
+        clip_norm: float | None = None,
+        clip_value: float | None = None,
+        verbose: str | bool = "auto",
+    ) -> "History":
+        """Train; see `nnxp.training.fit` for every argument."""
+        from nnxp.training import fit
+
+        return fit(
+            self, x, y, loss=loss, optimizer=optimizer, epochs=epochs, batch_size=batch_size, validation=validation,
+            sample_weight=sample_weight, class_weight=class_weight, metrics=metrics, callbacks=callbacks,
+            shuffle=shuffle, clip_norm=clip_norm, clip_value=clip_value, verbose=verbose,
+        )  # fmt: skip
+
+    def evaluate(
+        self,
+        x: Any,
+        y: Any = None,
+        *,
+        loss: "LossFunction | None" = None,
+        metrics: Sequence["Metric | str"] = (),
+        batch_size: int = 1024,
+        sample_weight: Any = None,
+    ) -> dict[str, float]:
+        """Return the loss and metrics on data, in batches; see `nnxp.training.evaluate`."""
+        from nnxp.training import evaluate
+
+        return evaluate(self, x, y, loss=loss, metrics=metrics, batch_size=batch_size, sample_weight=sample_weight)
+
+    def predict(self, x: Any, *, batch_size: int = 1024) -> Any:
+        """Return the raw outputs as NumPy, in batches; see `nnxp.training.predict`."""
+        from nnxp.training import predict
+
+        return predict(self, x, batch_size=batch_size)
+
+    def predict_proba(self, x: Any, *, batch_size: int = 1024) -> Any:
+        """Return the probabilities that the loss of the last fit implies; see `nnxp.training.predict_proba`."""
+        from nnxp.training import predict_proba
+
+        return predict_proba(self, x, batch_size=batch_size)
+
+    def save(self, path: str | Path) -> None:
+        """Write model and arrays to one safetensors file; see `nnxp.io.save`."""
+        from nnxp.io import save
+
+        save(self, path)
+
+
+def shapes(y: Any) -> Any:
+    """Return an array's shape; of a tuple of arrays, the tuple of shapes, nested alike."""
+    return tuple(shapes(part) for part in y) if isinstance(y, tuple) else y if y is None else tuple(y.shape)
+
+
+def _place(x: object) -> str:
+    from nnxp._backend import library_of
+
+    try:
+        return f"an array on {library_of(x).locate(x)}"
+    except TypeError:
+        return f"a {type(x).__name__}"
+
+
+def parameter_count(layout: Mapping[str, Slot]) -> int:
+    """Count the numbers in a layout."""
+    return sum(math.prod(slot.spec.shape) for slot in layout.values())
