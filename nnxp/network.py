@@ -13,7 +13,7 @@ from nnxp._checks import Shape, check_choice, check_number, fits, match_names, m
 from nnxp._parameters import Node, Run, Slot, Store, walk
 from nnxp.device import Device
 from nnxp.initializers import Initializer
-from nnxp.layers.layer import Layer, Mode
+from nnxp.layers.layer import Layer, Mode, Views
 from nnxp.random import Draw, draw_seed
 
 if TYPE_CHECKING:
@@ -114,6 +114,7 @@ class Network:
         self.optimizer_name = ""
         self.optimizer_start = 0
         self.probabilities: str | None = None
+        self.loss: LossFunction | None = None
         self._store.initialize(self.seed, self._override(dict(init or {})))
 
     def _override(self, init: dict[str, Initializer]) -> Any:
@@ -181,6 +182,11 @@ class Network:
     def output_shape(self) -> Shape | None:
         """Shape of one sample's output; None where it depends on an unknown input."""
         return self._nodes[0].out_shape
+
+    @property
+    def views(self) -> Views:
+        """The layers' own view of parameters and buffers: ``views["0"].weight``."""
+        return self._store.p
 
     def runs(self, *, weights_only: bool = False) -> list[Run]:
         """Return the stretches of the vectors that an optimizer moves, with their factors."""
@@ -371,6 +377,20 @@ class Network:
         slot = self._store.layout.get(name)
         return slot.spec.shape if slot else tuple(self._store.buffers[name].shape)
 
+    def snapshot(self) -> dict[str, Array]:
+        """Copy parameters and buffers on the device, for `restore`."""
+        xp = self.device.xp
+        with self.device.context():
+            arrays = {"": self.theta, **self.buffers}
+            return {name: xp.asarray(array, copy=True) for name, array in arrays.items()}
+
+    def restore(self, snapshot: Mapping[str, Array]) -> None:
+        """Put what `snapshot` copied back."""
+        self.theta = snapshot[""]
+        with self.device.context():
+            for name, buffer in self.buffers.items():
+                buffer[...] = snapshot[name]
+
     def clone(self) -> "Network":
         """Return an independent network with the same model, arrays and training state."""
         return self.to(self.device)
@@ -380,7 +400,7 @@ class Network:
         other = Network(self.model, device=device, dtype=dtype or self.dtype, seed=self.seed, input_shape=self.input_shape)
         other.load_state_dict(self.state_dict())
         other.optimizer_state = {k: other.device.put(np.array(to_host(v)), other.dtype) for k, v in self.optimizer_state.items()}
-        for name in ("step", "epoch", "optimizer_name", "optimizer_start", "probabilities"):
+        for name in ("step", "epoch", "optimizer_name", "optimizer_start", "probabilities", "loss"):
             setattr(other, name, getattr(self, name))
         other._store.frozen = set(self._store.frozen)
         other._store.lr_scales = dict(self._store.lr_scales)
@@ -414,8 +434,8 @@ class Network:
         clip_value: float | None = None,
         verbose: str | bool = "auto",
     ) -> "History":
-        """Train; see `nnxp.training.fit` for every argument."""
-        from nnxp.training import fit
+        """Train; see `nnxp.training.loop.fit` for every argument."""
+        from nnxp.training.loop import fit
 
         return fit(
             self, x, y, loss=loss, optimizer=optimizer, epochs=epochs, batch_size=batch_size, validation=validation,
@@ -433,20 +453,20 @@ class Network:
         batch_size: int = 1024,
         sample_weight: Any = None,
     ) -> dict[str, float]:
-        """Return the loss and metrics on data, in batches; see `nnxp.training.evaluate`."""
-        from nnxp.training import evaluate
+        """Return the loss and metrics on data, in batches; see `nnxp.training.evaluation.evaluate`."""
+        from nnxp.training.evaluation import evaluate
 
         return evaluate(self, x, y, loss=loss, metrics=metrics, batch_size=batch_size, sample_weight=sample_weight)
 
     def predict(self, x: Any, *, batch_size: int = 1024) -> Any:
-        """Return the raw outputs as NumPy, in batches; see `nnxp.training.predict`."""
-        from nnxp.training import predict
+        """Return the raw outputs as NumPy, in batches; see `nnxp.training.evaluation.predict`."""
+        from nnxp.training.evaluation import predict
 
         return predict(self, x, batch_size=batch_size)
 
     def predict_proba(self, x: Any, *, batch_size: int = 1024) -> Any:
-        """Return the probabilities that the loss of the last fit implies; see `nnxp.training.predict_proba`."""
-        from nnxp.training import predict_proba
+        """Return the probabilities that the loss of the last fit implies; see `nnxp.training.evaluation.predict_proba`."""
+        from nnxp.training.evaluation import predict_proba
 
         return predict_proba(self, x, batch_size=batch_size)
 

@@ -1,0 +1,77 @@
+"""Look into a model while it runs: the same layers, each in a wrapper that writes down what passes."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from nnxp._backend import Array
+from nnxp._checks import Shape
+from nnxp._parameters import join
+from nnxp.layers.layer import BufferSpec, Layer, Mode, ParameterSpec, Views
+
+__all__ = ["Probe", "Record", "probed"]
+
+
+@dataclass
+class Record:
+    """What passed, in order: (path, name of the layer, array)."""
+
+    outputs: list[tuple[str, str, Any]] = field(default_factory=list)
+    gradients: list[tuple[str, str, Any]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, eq=False)
+class Probe(Layer):
+    """A layer that does what `inner` does, and writes its output and its input's gradient into `record`."""
+
+    inner: Layer
+    path: str
+    record: Record
+
+    @property
+    def accepts_integers(self) -> bool:  # type: ignore[override]
+        """As the layer inside."""
+        return self.inner.accepts_integers
+
+    def parameters(self, in_shape: Shape | None) -> dict[str, ParameterSpec]:
+        """As the layer inside."""
+        return self.inner.parameters(in_shape)
+
+    def buffers(self, in_shape: Shape | None) -> dict[str, BufferSpec]:
+        """As the layer inside."""
+        return self.inner.buffers(in_shape)
+
+    def output_shape(self, in_shape: Shape | None) -> Shape | None:
+        """As the layer inside."""
+        return self.inner.output_shape(in_shape)
+
+    def children(self) -> dict[str, Layer]:
+        """As the layer inside, so that names stay."""
+        return self.inner.children()
+
+    def child_shapes(self, in_shape: Shape | None) -> dict[str, Shape | None]:
+        """As the layer inside."""
+        return self.inner.child_shapes(in_shape)
+
+    def forward(self, p: Views, x: Array, mode: Mode) -> tuple[Array, Any]:
+        """Run the layer inside, and write its output down."""
+        y, cache = self.inner.forward(p, x, mode)
+        self.record.outputs.append((self.path, type(self.inner).__name__, y))
+        return y, cache
+
+    def backward(self, p: Views, g: Views, cache: Any, dy: Array) -> Array | None:
+        """Run the layer inside, and write its input's gradient down."""
+        dx = self.inner.backward(p, g, cache, dy)
+        self.record.gradients.append((self.path, type(self.inner).__name__, dx))
+        return dx
+
+
+def probed(model: Layer) -> tuple[Layer, Record]:
+    """Return the model with every leaf in a probe, and the record they share."""
+    record = Record()
+
+    def wrap(path: str, layer: Layer) -> Layer:
+        if layer.children():
+            return layer.map_children(lambda name, child: wrap(join(path, name), child))
+        return Probe(layer, path, record)
+
+    return wrap("", model), record

@@ -1,0 +1,263 @@
+"""A trained network at work: evaluate, predict, predict_proba. In batches, with no caches, in flat memory."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nnxp._backend import Array, namespace
+from nnxp._checks import check_positive_int, message
+from nnxp.metrics import Metric, resolve
+from nnxp.training.batches import ArrayData, IterableData, as_data, as_inputs
+
+if TYPE_CHECKING:
+    from nnxp.losses import LossFunction
+    from nnxp.network import Network
+
+__all__ = ["Tally", "evaluate", "evaluate_data", "predict", "predict_proba", "put_batch"]
+
+
+def put_batch(net: "Network", loss: "LossFunction | None", batch: Any) -> tuple[tuple[Array, ...], Any, Any]:
+    """Bring a batch to the network's device: integers stay integers only where the loss takes labels."""
+    inputs, target, weight = batch
+    if target is not None:
+        labels = loss is None or getattr(loss, "accepts_indices", False)
+        integers = labels and namespace(target).isdtype(target.dtype, "integral")
+        target = net.device.put(target, "int64" if integers else net.dtype)
+    if weight is not None:
+        weight = net.device.put(weight, net.dtype)
+    return tuple(net.put_input(x) for x in inputs), target, weight
+
+
+class Tally:
+    """Metrics over many batches: their statistics are added up on the device and read once.
+
+    Parameters
+    ----------
+    net : Network
+        Whose device the sums are on.
+    metrics : sequence of Metric
+        What is measured.
+    """
+
+    def __init__(self, net: "Network", metrics: Sequence[Metric]) -> None:
+        self._net = net
+        self._metrics = metrics
+        self._totals: list[tuple[Array, ...] | None] = [None] * len(metrics)
+
+    def add(self, output: Array, target: Array) -> None:
+        """Count a batch."""
+        for i, metric in enumerate(self._metrics):
+            statistics = metric.statistics(output, target)
+            total = self._totals[i]
+            self._totals[i] = statistics if total is None else metric.add(total, statistics)
+
+    def results(self) -> dict[str, float]:
+        """Read the sums and finish each metric; NaN where nothing was counted."""
+        found = {}
+        for metric, totals in zip(self._metrics, self._totals, strict=True):
+            host = None if totals is None else [self._net.device.get(total) for total in totals]
+            found[metric.name] = float("nan") if host is None else float(metric.result(*host))
+        return found
+
+
+def evaluate(
+    net: "Network",
+    x: Any,
+    y: Any = None,
+    *,
+    loss: "LossFunction | None" = None,
+    metrics: Sequence[Metric | str | Callable[..., float]] = (),
+    batch_size: int = 1024,
+    sample_weight: Any = None,
+) -> dict[str, float]:
+    """Return the loss and metrics of a network on data.
+
+    Parameters
+    ----------
+    net : Network
+        In evaluation mode, whatever it did before.
+    x, y : array, or iterable of batches without y
+        As for `fit`.
+    loss : loss, optional
+        None takes that of the last `fit`; without one, only the metrics are returned.
+    metrics : sequence of str, Metric or callable
+        As for `fit`.
+    batch_size : int
+        Samples at a time. The result does not depend on it, beyond rounding.
+    sample_weight : array of shape (n,), optional
+        For the loss.
+
+    Returns
+    -------
+    dict of str to float
+        ``{"loss": ..., "accuracy": ...}``.
+    """
+    check_positive_int("evaluate", "batch_size", batch_size)
+    data = as_data("evaluate", x, y, sample_weight)
+    return evaluate_data(net, data, loss or net.loss, [resolve(metric) for metric in metrics], batch_size)
+
+
+def evaluate_data(
+    net: "Network", data: ArrayData | IterableData, loss: "LossFunction | None", metrics: Sequence[Metric], batch_size: int
+) -> dict[str, float]:
+    """Evaluate data that is wrapped already."""
+    mode = net.mode(training=False, keep_cache=False)
+    tally = Tally(net, metrics)
+    values, weights = [], []
+    for batch in data.batches(batch_size):
+        inputs, target, weight = put_batch(net, loss, batch)
+        output, _ = net.run(inputs, mode)
+        tally.add(output, target)
+        if loss is not None:
+            value, _ = loss(output, target) if weight is None else loss(output, target, weight)
+            values.append(value)
+            weights.append(_denominator(loss, output, target, weight))
+    results = tally.results()
+    return results if loss is None else {"loss": _mean(net, loss, values, weights), **results}
+
+
+def _denominator(loss: "LossFunction", output: Array, target: Array, weight: Array | None) -> Any:
+    """Return what the loss divided its batch by, so that means of batches can be averaged exactly."""
+    rule = getattr(loss, "denominator", None)
+    return output.shape[0] if rule is None else rule(output, target, weight)
+
+
+def _mean(net: "Network", loss: "LossFunction", values: list[Any], weights: list[Any]) -> float:
+    host_values = to_floats(net, values)
+    if getattr(loss, "reduction", "mean") == "sum":
+        return float(host_values.sum())
+    host_weights = to_floats(net, weights)
+    # A batch without a single counted sample has a NaN for its mean, and no say.
+    counted = host_weights != 0
+    if not counted.any():
+        return float("nan")
+    return float(np.average(host_values[counted], weights=host_weights[counted]))
+
+
+def to_floats(net: "Network", values: list[Any]) -> np.ndarray[Any, Any]:
+    """Read many 0-d device arrays in one go; numbers among them pass."""
+    if not values or not net.device.owns(values[0]):
+        return np.array([float(v) for v in values])
+    xp = net.device.xp
+    with net.device.context():
+        stacked = xp.stack([xp.asarray(v) for v in values])
+    return np.asarray(net.device.get(stacked), dtype=np.float64)
+
+
+def predict(net: "Network", x: Any, *, batch_size: int = 1024) -> Any:
+    """Return a network's raw outputs, as NumPy whatever the device.
+
+    Parameters
+    ----------
+    net : Network
+        In evaluation mode.
+    x : array, tuple of arrays (several inputs), or iterable of batches
+        As for `fit`; of an iterable's tuples the first entry is taken.
+    batch_size : int
+        Samples at a time.
+
+    Returns
+    -------
+    array of shape (n, *output), or tuple of arrays
+        In the order of `x`.
+    """
+    check_positive_int("predict", "batch_size", batch_size)
+    mode = net.mode(training=False, keep_cache=False)
+    outputs, n = _Outputs(), None
+    for inputs, rows in _input_batches(x, batch_size):
+        n = rows
+        output, _ = net.run(tuple(net.put_input(part) for part in inputs), mode)
+        outputs.add(net.device.get(output), rows)
+    if n is None:
+        raise ValueError(message("predict", "at least one batch", "none"))
+    return outputs.join()
+
+
+def _input_batches(x: Any, batch_size: int) -> Iterator[tuple[tuple[Any, ...], int | None]]:
+    """Yield inputs, and the number of samples in all where it is known."""
+    if isinstance(x, (tuple, list)) or hasattr(x, "shape") or not hasattr(x, "__iter__"):
+        data = as_data("predict", x, None, target=False)
+        assert isinstance(data, ArrayData)
+        # An empty array is one empty batch: its output's shape is still an answer.
+        for inputs, _, _ in data.batches(batch_size) if len(data) else [(data.inputs, None, None)]:
+            yield inputs, len(data)
+        return
+    for item in x:
+        yield as_inputs(item[0] if isinstance(item, (tuple, list)) else item), None
+
+
+class _Outputs:
+    """Collects batches of outputs; where the length is known, straight into the result."""
+
+    def __init__(self) -> None:
+        self._parts: list[Any] = []
+        self._whole: Any = None
+        self._filled = 0
+
+    def add(self, output: Any, n: int | None) -> None:
+        if n is None or isinstance(output, tuple):
+            self._parts.append(output)
+            return
+        if self._whole is None:
+            self._whole = np.empty((n, *output.shape[1:]), dtype=output.dtype)
+        self._whole[self._filled : self._filled + len(output)] = output
+        self._filled += len(output)
+
+    def join(self) -> Any:
+        return self._whole if self._whole is not None else _concatenate(self._parts)
+
+
+def _concatenate(parts: list[Any]) -> Any:
+    if isinstance(parts[0], tuple):
+        return tuple(_concatenate(list(column)) for column in zip(*parts, strict=True))
+    return np.concatenate(parts)
+
+
+def predict_proba(net: "Network", x: Any, *, batch_size: int = 1024) -> Any:
+    """Return the probabilities that the loss of the last `fit` implies.
+
+    Parameters
+    ----------
+    net : Network
+        Trained with a loss that implies probabilities (cross-entropy, negative log-likelihood, binary), or
+        loaded from a file of such a network.
+    x : array or iterable of batches
+        As for `predict`.
+    batch_size : int
+        Samples at a time.
+
+    Returns
+    -------
+    array of shape (n, *output)
+        In float64.
+
+    Raises
+    ------
+    ValueError
+        If the loss implies none, or there was none.
+    """
+    if net.probabilities not in _PROBABILITIES:
+        hint = "train with CrossEntropyLoss, NLLLoss, BCELoss or BCEWithLogitsLoss, or use predict"
+        raise ValueError(message("predict_proba", "a network whose last loss implies probabilities", net.probabilities, hint))
+    return _PROBABILITIES[net.probabilities](np.asarray(predict(net, x, batch_size=batch_size), dtype=np.float64))
+
+
+def _softmax(y: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    e = np.exp(y - y.max(axis=1, keepdims=True))
+    result: np.ndarray[Any, Any] = e / e.sum(axis=1, keepdims=True)
+    return result
+
+
+def _sigmoid(y: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    e = np.exp(-np.abs(y))
+    result: np.ndarray[Any, Any] = np.where(y >= 0, 1.0, e) / (1.0 + e)
+    return result
+
+
+_PROBABILITIES: dict[str | None, Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]]] = {
+    "softmax": _softmax,
+    "sigmoid": _sigmoid,
+    "exp": np.exp,
+    "identity": lambda y: y,
+}

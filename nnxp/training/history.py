@@ -1,0 +1,83 @@
+"""What happened, epoch by epoch, as a plain table."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from nnxp._files import write_atomic
+from nnxp._table import Table
+
+__all__ = ["History"]
+
+
+class History(Mapping[str, list[Any]]):
+    """The table that `fit` returns: ``history["val_loss"]`` is a column, a list with one entry an epoch.
+
+    Attributes
+    ----------
+    batch_loss : array of shape (updates,)
+        The loss of every batch, on the host in float64.
+    updates : list of int
+        How many updates had been made at the end of each epoch.
+    stop_reason : str
+        Why the run ended.
+    """
+
+    def __init__(self) -> None:
+        self._columns: dict[str, list[Any]] = {}
+        self._batches: list[np.ndarray[Any, Any]] = []
+        self.updates: list[int] = []
+        self.stop_reason = ""
+
+    def __getitem__(self, column: str) -> list[Any]:
+        return self._columns[column]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._columns)
+
+    def __len__(self) -> int:
+        return len(self._columns)
+
+    @property
+    def batch_loss(self) -> np.ndarray[Any, Any]:
+        """The loss of every batch so far."""
+        return np.concatenate([np.zeros(0), *self._batches])
+
+    def record(self, row: Mapping[str, Any], batch_loss: np.ndarray[Any, Any]) -> None:
+        """Add an epoch; every epoch has the same columns."""
+        for name, value in row.items():
+            self._columns.setdefault(name, []).append(value)
+        self._batches.append(batch_loss)
+        self.updates.append(len(batch_loss) + (self.updates[-1] if self.updates else 0))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return one dictionary an epoch."""
+        return [dict(zip(self._columns, values, strict=True)) for values in zip(*self._columns.values(), strict=True)]
+
+    def to_csv(self, path: str | Path) -> None:
+        """Write the table to a file, whole or not at all."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, fieldnames=list(self._columns), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows())
+        write_atomic(path, text.getvalue().encode())
+
+    def to_pandas(self) -> Any:
+        """Return the table as a pandas DataFrame; needs pandas."""
+        try:
+            import pandas
+        except ImportError:
+            raise ImportError("History.to_pandas: expected pandas to be installed; pip install pandas") from None
+        return pandas.DataFrame(self._columns)
+
+    def __repr__(self) -> str:
+        rows = [[_number(value) for value in row.values()] for row in self.rows()]
+        return str(Table(list(self._columns), rows))
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
