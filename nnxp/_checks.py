@@ -9,6 +9,13 @@ from typing import Any
 Shape = tuple[int | None, ...]
 
 
+class Words(str):
+    """Words of our own among the values of a message, shown without the quotes of a user's string."""
+
+    __slots__ = ()
+    __repr__ = str.__str__
+
+
 def message(where: str, expected: str, got: object, hint: str = "") -> str:
     """Build one sentence in the house's grammar; strings among the values are shown in quotes."""
     shown = repr(got) if isinstance(got, str) else str(got)
@@ -19,6 +26,12 @@ def check_positive_int(where: str, name: str, value: object, *, least: int = 1) 
     """Refuse anything but a whole number of at least `least`."""
     if isinstance(value, bool) or not hasattr(value, "__index__") or value.__index__() < least:
         raise ValueError(message(where, f"{name} to be a whole number of at least {least}", value))
+
+
+def check_whole_number(where: str, name: str, value: object) -> None:
+    """Refuse anything but a whole number, of either sign."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(message(where, f"{name} to be a whole number", value))
 
 
 def check_number(

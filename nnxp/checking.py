@@ -131,7 +131,7 @@ def check_gradients(
     if worst > rtol:
         where = f"check_gradients: {worst_entry} of {trial.layer_of(worst_entry)}"
         hint = f"they differ by {worst:.1e} where {rtol:.0e} is allowed: look at that layer's backward"
-        raise GradientError(message(where, worst_text, f"{backpropagated:.10g} by backpropagation", hint))
+        raise GradientError(message(where, worst_text, float(f"{backpropagated:.10g}"), hint))
     return GradientReport(checked, total, kinks, worst, worst_entry)
 
 

@@ -43,8 +43,8 @@ class TorchLibrary(Library):
         return torch.as_tensor(np.array(host, order="C"), device=handle)
 
     def get(self, x: Array) -> np.ndarray[Any, Any]:
-        """Copy to the host, without a view that shares memory."""
-        host: np.ndarray[Any, Any] = np.array(x.detach().cpu())
+        """Copy from a GPU; on the CPU the memory is shared."""
+        host: np.ndarray[Any, Any] = x.detach().cpu().numpy()
         return host
 
     def context(self, handle: Any) -> AbstractContextManager[Any]:

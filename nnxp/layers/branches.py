@@ -7,6 +7,7 @@ from typing import Any, Literal
 from nnxp._backend import Array, namespace
 from nnxp._checks import Shape, check_choice, check_same_shape, message
 from nnxp.layers.layer import Layer, Mode, Views
+from nnxp.layers.sequential import check_layer
 
 __all__ = ["Parallel", "Residual"]
 
@@ -24,6 +25,8 @@ class Residual(Layer):
 
     Raises
     ------
+    TypeError
+        If one of them is not a layer.
     ValueError
         If the two outputs differ in shape.
 
@@ -34,6 +37,11 @@ class Residual(Layer):
 
     layer: Layer
     shortcut: Layer | None = None
+
+    def __post_init__(self) -> None:
+        check_layer("Residual", "layer", self.layer)
+        if self.shortcut is not None:
+            check_layer("Residual", "shortcut", self.shortcut)
 
     def output_shape(self, in_shape: Shape | None) -> Shape | None:
         """Return the common shape of both branches."""
@@ -47,7 +55,9 @@ class Residual(Layer):
     def forward(self, p: Views, x: Array, mode: Mode) -> tuple[Array, tuple[Any, Any]]:
         """Return the sum; the cache is both branches'."""
         y, cache = self.layer.forward(p["layer"], x, mode["layer"])
-        around, around_cache = (x, None) if self.shortcut is None else self.shortcut.forward(p["shortcut"], x, mode["shortcut"])
+        around, around_cache = x, None
+        if self.shortcut is not None:
+            around, around_cache = self.shortcut.forward(p["shortcut"], x, mode["shortcut"])
         check_same_shape("Residual.forward", "the layer's output", y.shape, around.shape)
         return y + around, ((cache, around_cache) if mode.keep_cache else (None, None))
 
@@ -85,10 +95,9 @@ class Parallel(Layer):
 
     def __init__(self, *layers: Layer, combine: Literal["sum", "concatenate"] = "sum", dim: int = 1) -> None:
         if not layers:
-            raise ValueError(message("Parallel", "at least one layer", "none"))
+            raise ValueError(message("Parallel", "at least one layer", 0))
         for i, layer in enumerate(layers):
-            if not isinstance(layer, Layer):
-                raise TypeError(message("Parallel", f"layer {i} to be a Layer", layer))
+            check_layer("Parallel", f"layer {i}", layer)
         check_choice("Parallel", "combine", combine, ["sum", "concatenate"])
         if combine == "concatenate" and dim == 0:
             raise ValueError(message("Parallel", "dim to be another axis than the batch's", dim))
@@ -117,7 +126,7 @@ class Parallel(Layer):
         bare = {tuple(n for i, n in enumerate(shape) if i != axis) for shape in known}
         if len(bare) > 1 or len({len(shape) for shape in known}) > 1:
             what = "outputs of one shape" + ("" if axis is None else f" but for axis {self.dim}")
-            raise ValueError(message("Parallel", what, ", ".join(map(str, known))))
+            raise ValueError(message("Parallel", what, known))
         if axis is None:
             return known[0]
         sizes = [shape[axis] for shape in known]
@@ -147,7 +156,8 @@ class Parallel(Layer):
         """Send each layer its part of the gradient and add what comes back."""
         caches, sizes = cache
         total = None
-        for (name, layer), layer_cache, part in zip(self.children().items(), caches, self._parts(dy, sizes), strict=True):
+        children, parts = self.children().items(), self._parts(dy, sizes)
+        for (name, layer), layer_cache, part in zip(children, caches, parts, strict=True):
             dx = layer.backward(p[name], g[name], layer_cache, part)
             # Not in place: the first dx may be dy itself. One None means that nobody wants the sum.
             total = dx if name == "0" else None if total is None or dx is None else total + dx

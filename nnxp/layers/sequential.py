@@ -36,9 +36,7 @@ class Sequential(Layer):
 
     def __init__(self, *layers: Layer) -> None:
         for i, layer in enumerate(layers):
-            if not isinstance(layer, Layer):
-                hint = "call it: ReLU(), not ReLU" if isinstance(layer, type) else ""
-                raise TypeError(message("Sequential", f"layer {i} to be a Layer", layer, hint))
+            check_layer("Sequential", f"layer {i}", layer)
         object.__setattr__(self, "layers", layers)
         object.__setattr__(self, "_names", tuple(str(i) for i in range(len(layers))))
 
@@ -108,3 +106,10 @@ class Sequential(Layer):
                 return None
             dy = dx
         return dy
+
+
+def check_layer(where: str, name: str, value: object) -> None:
+    """Refuse what is not a layer; a class is the likeliest mistake."""
+    if not isinstance(value, Layer):
+        hint = "call it: ReLU(), not ReLU" if isinstance(value, type) else ""
+        raise TypeError(message(where, f"{name} to be a Layer", value, hint))

@@ -1,0 +1,32 @@
+"""Data to train on: digits that come with the package, points in the plane, and readers for files.
+
+``digits`` holds 1,797 real images. ``moons``, ``circles``, ``spirals``, ``blobs`` and ``xor`` draw points from a seed.
+``load_idx``, ``load_idx_folder``, ``load_csv`` and ``load_npz`` read files, and believe nothing they say about their
+own size: a damaged, truncated, foreign or oversized file is one `FormatError` sentence. ``load`` takes what the command
+line takes and returns a `DataSet`.
+"""
+
+from nnxp.datasets.csv import CsvData, load_csv
+from nnxp.datasets.digits import digits
+from nnxp.datasets.idx import load_idx
+from nnxp.datasets.idx_folder import load_idx_folder
+from nnxp.datasets.npz import load_npz
+from nnxp.datasets.points import blobs, circles, moons, spirals, xor
+from nnxp.datasets.source import DataSet, load, load_all
+
+__all__ = [
+    "CsvData",
+    "DataSet",
+    "blobs",
+    "circles",
+    "digits",
+    "load",
+    "load_all",
+    "load_csv",
+    "load_idx",
+    "load_idx_folder",
+    "load_npz",
+    "moons",
+    "spirals",
+    "xor",
+]

@@ -1,0 +1,58 @@
+"""Noise that switches elements off."""
+
+from dataclasses import dataclass
+
+from nnxp._backend import Array, namespace
+from nnxp._checks import check_number
+from nnxp.layers.layer import Layer, Mode, Views
+
+__all__ = ["Dropout"]
+
+
+@dataclass(frozen=True)
+class Dropout(Layer):
+    """Inverted dropout, ``y = x * mask / (1 - p)`` in training and ``y = x`` otherwise.
+
+    Backward: ``dx = dy * mask / (1 - p)``, with the same mask.
+
+    Parameters
+    ----------
+    p : float
+        The probability that an element is dropped; 1 gives zeros.
+
+    Raises
+    ------
+    ValueError
+        If `p` is outside [0, 1].
+
+    Notes
+    -----
+    The mask is drawn from the network's seed, the layer's place and the step (see `nnxp.random`), so it is the same
+    on every device. The cache is the mask, in booleans; None where nothing is dropped.
+
+    References
+    ----------
+    .. [1] Srivastava et al., "Dropout: A Simple Way to Prevent Neural Networks from Overfitting", JMLR 15 (2014).
+    """
+
+    p: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_number("Dropout", "p", self.p, low=0.0, high=1.0)
+
+    def forward(self, p: Views, x: Array, mode: Mode) -> tuple[Array, Array | None]:
+        """Return what is kept, scaled up to the same mean; the cache is the mask."""
+        if not mode.training or self.p == 0:
+            return x, None
+        mask = mode.random.keep(x, self.p)
+        return self._masked(x, mask), mask
+
+    def backward(self, p: Views, g: Views, mask: Array | None, dy: Array) -> Array:
+        """Return the gradient of what was kept."""
+        return dy if mask is None else self._masked(dy, mask)
+
+    def _masked(self, x: Array, mask: Array) -> Array:
+        kept = namespace(x).astype(mask, x.dtype)
+        kept *= 1.0 / (1.0 - self.p) if self.p < 1 else 0.0
+        kept *= x
+        return kept

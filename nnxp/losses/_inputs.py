@@ -1,0 +1,83 @@
+"""What a loss may be called with: an output, a target beside it, and a weight for each sample."""
+
+from functools import cache
+from typing import Any
+
+from nnxp._backend import Array, library_of, namespace
+from nnxp._backend.dispatch import is_array
+from nnxp._checks import Words, message
+
+__all__ = [
+    "check_beside",
+    "check_dtype",
+    "check_output",
+    "check_shape",
+    "dtype_name",
+    "is_integral",
+    "spread",
+    "squeeze_hint",
+]
+
+
+def check_output(where: str, output: Array) -> None:
+    """Refuse an output that is no batch of floating-point numbers."""
+    if output.ndim == 0:
+        raise ValueError(message(where, "output of shape (batch, ...)", ()))
+    if _kind(namespace(output), output.dtype) != "real floating":
+        raise TypeError(message(where, "output of a real floating dtype", dtype_name(output)))
+
+
+def check_beside(where: str, name: str, x: Array, output: Array) -> None:
+    """Refuse an array that is not where the output is."""
+    if not is_array(x) or namespace(x) is not namespace(output) or x.device != output.device:
+        got = f"an array on {library_of(x).locate(x)}" if is_array(x) else f"a {type(x).__name__}"
+        hint = f"move it: net.device.put({name})"
+        raise TypeError(message(where, f"{name} on {library_of(output).locate(output)}", Words(got), hint))
+
+
+def check_dtype(where: str, target: Array, output: Array) -> None:
+    """Refuse a target of another dtype than the output's: a promotion would change the gradient's."""
+    if target.dtype != output.dtype:
+        wanted = dtype_name(output)
+        hint = f"cast it: net.device.put(target, '{wanted}')"
+        raise TypeError(message(where, f"target of dtype {wanted}", dtype_name(target), hint))
+
+
+def check_shape(where: str, target: Array, shape: tuple[int, ...]) -> None:
+    """Refuse a target of another shape: broadcasting (n, 1) against (n,) would compare all pairs."""
+    if tuple(target.shape) != shape:
+        actual = tuple(target.shape)
+        raise ValueError(message(where, f"target of shape {shape}", actual, squeeze_hint(actual, shape)))
+
+
+def squeeze_hint(actual: tuple[Any, ...], desired: tuple[Any, ...]) -> str:
+    """Name the remedy where two shapes differ by a last axis of length one."""
+    if (*actual, 1) == desired:
+        return "add an axis: target[..., None]"
+    return "drop the last axis: target[..., 0]" if actual == (*desired, 1) else ""
+
+
+def spread(where: str, sample_weight: Array, output: Array) -> Array:
+    """Return the weights of the samples as (batch, 1, ..., 1), of the output's dtype."""
+    check_beside(where, "sample_weight", sample_weight, output)
+    batch = output.shape[0]
+    if tuple(sample_weight.shape) != (batch,):
+        raise ValueError(message(where, f"sample_weight of shape ({batch},)", tuple(sample_weight.shape)))
+    xp = namespace(output)
+    return xp.reshape(xp.astype(sample_weight, output.dtype, copy=False), (batch, *(1,) * (output.ndim - 1)))
+
+
+def is_integral(x: Array) -> bool:
+    """Tell whether an array holds integers."""
+    return _kind(namespace(x), x.dtype) == "integral"
+
+
+def dtype_name(x: Array) -> Words:
+    """Return a dtype's name without its library's."""
+    return Words(str(x.dtype).rpartition(".")[2])
+
+
+@cache
+def _kind(xp: Any, dtype: Any) -> str:
+    # Kept, since asking costs more than a whole operation on a small batch.
+    return next((kind for kind in ("real floating", "integral") if xp.isdtype(dtype, kind)), "other")

@@ -1,0 +1,396 @@
+"""Training: data in every form, columns and epochs, weights, and the same run on every device."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nnxp import (
+    LBFGS,
+    SGD,
+    Adam,
+    BCEWithLogitsLoss,
+    Callback,
+    CrossEntropyLoss,
+    Dropout,
+    L1Loss,
+    Linear,
+    MSELoss,
+    Network,
+    ReLU,
+    Sequential,
+    StepLR,
+    Tanh,
+    datasets,
+)
+from nnxp.training import Run
+from tests.backends import NAMES, Backend, assert_close, missing
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(40, 3)).astype(np.float32)
+LABELS = (X[:, 0] > 0).astype(np.int64) + (X[:, 1] > 0.5)
+MODEL = Sequential(Linear(3, 8), Tanh(), Linear(8, 3))
+
+
+def network(device: Any = "cpu", **options: Any) -> Network:
+    return Network(options.pop("model", MODEL), device=device, seed=0, **options)
+
+
+def train(net: Network, x: Any = X, y: Any = LABELS, **options: Any) -> Any:
+    settings: dict[str, Any] = {"loss": CrossEntropyLoss(), "optimizer": Adam(lr=0.02), "epochs": 3, "verbose": False}
+    return net.fit(x, y, **{**settings, **options})
+
+
+def sentence(text: str) -> str:
+    return f"^{re.escape(text)}$"
+
+
+def test_training_lowers_the_loss(backend: Backend) -> None:
+    net = network(backend.device)
+    history = train(net, epochs=20)
+    assert history["loss"][-1] < 0.6 * history["loss"][0]
+    assert net.epoch == 20
+    assert net.step == 20 * 2
+
+
+def test_training_equals_the_loop_in_the_open() -> None:
+    net, other = network(), network()
+    train(net, optimizer=SGD(lr=0.1), epochs=2, batch_size=40, shuffle=False)
+    for _ in range(2):
+        y, cache = other.forward(X, training=True)
+        _, dy = CrossEntropyLoss()(y, LABELS)
+        other.backward(cache, dy)
+        SGD(lr=0.1).update(other)
+    np.testing.assert_array_equal(net.theta, other.theta)
+
+
+def test_the_history_has_its_columns_in_order() -> None:
+    history = train(network(), validation=0.25, metrics=["accuracy", L1ness])
+    assert list(history) == ["epoch", "loss", "val_loss", "accuracy", "val_accuracy", "L1ness", "val_L1ness", "lr", "seconds"]
+    assert history["epoch"] == [1, 2, 3]
+    assert history["lr"] == [0.02] * 3
+    assert all(seconds > 0 for seconds in history["seconds"])
+    assert history.updates == [1, 2, 3]
+    assert len(history.batch_loss) == 3
+    assert history.stop_reason == "all epochs are done"
+
+
+def L1ness(output: Any, target: Any) -> float:  # noqa: N802 - the name of the column
+    return float(np.abs(output).mean())
+
+
+def test_a_second_fit_goes_on() -> None:
+    once, twice = network(), network()
+    train(once, epochs=4, batch_size=16)
+    first = train(twice, epochs=1, batch_size=16)
+    second = train(twice, epochs=3, batch_size=16)
+    np.testing.assert_array_equal(once.theta, twice.theta)
+    assert (first["epoch"], second["epoch"]) == ([1], [2, 3, 4])
+
+
+def test_no_epochs_train_nothing() -> None:
+    net = network()
+    theta = net.theta.copy()
+    assert train(net, epochs=0).rows() == []
+    np.testing.assert_array_equal(net.theta, theta)
+
+
+def test_the_loss_is_the_mean_over_the_samples() -> None:
+    # A rate of 0: the weights stay, so the epoch's loss is that of the whole set, the short last batch included.
+    net = network()
+    history = train(net, optimizer=SGD(lr=0.0), epochs=1, batch_size=16)
+    assert_close(history["loss"][0], net.evaluate(X, LABELS, loss=CrossEntropyLoss())["loss"], "float32")
+
+
+@pytest.mark.parametrize("form", ["lists", "float64", "memory map", "device", "batches", "strided"])
+def test_every_form_of_data_trains_alike(form: str, backend: Backend, tmp_path: Path) -> None:
+    reference, net = network(backend.device), network(backend.device)
+    train(reference, batch_size=16, shuffle=False)
+    x: Any = X
+    y: Any = LABELS
+    if form == "lists":
+        x, y = X.tolist(), LABELS.tolist()
+    elif form == "float64":
+        x = X.astype(np.float64)
+    elif form == "memory map":
+        np.save(tmp_path / "x.npy", X)
+        x = np.load(tmp_path / "x.npy", mmap_mode="r")
+    elif form == "device":
+        x, y = backend.put(X), backend.put(LABELS)
+    elif form == "strided":
+        x = np.repeat(X, 2, axis=0)[::2]
+    else:
+        x, y = [(X[i : i + 16], LABELS[i : i + 16]) for i in range(0, 40, 16)], None
+    train(net, x, y, batch_size=16, shuffle=False)
+    assert_close(backend.get(net.theta), backend.get(reference.theta), rtol=0, atol=0)
+
+
+def test_shuffled_device_arrays_train_as_host_arrays(backend: Backend) -> None:
+    reference, net = network(backend.device), network(backend.device)
+    train(reference, validation=0.2)
+    train(net, backend.put(X), backend.put(LABELS), validation=0.2)
+    assert_close(backend.get(net.theta), backend.get(reference.theta), rtol=0, atol=0)
+
+
+def test_an_iterable_may_bring_weights_and_validation() -> None:
+    net, other = network(), network()
+    weights = np.linspace(0.5, 2.0, 40)
+    batches = [(X[:20], LABELS[:20], weights[:20]), (X[20:], LABELS[20:], weights[20:])]
+    history = train(net, batches, None, validation=batches)
+    expected = train(other, X, LABELS, sample_weight=weights, batch_size=20, shuffle=False, validation=(X, LABELS, weights))
+    np.testing.assert_array_equal(net.theta, other.theta)
+    assert_close(history["val_loss"], expected["val_loss"], "float32")
+
+
+def test_a_generator_serves_for_one_epoch_alone() -> None:
+    def batches() -> Iterator[Any]:
+        yield X, LABELS
+
+    train(network(), batches(), None, epochs=1)
+    text = (
+        "fit: expected an iterable that can be run through 2 times, got 'an iterator'; "
+        "give a list, a DataLoader or an object whose __iter__ begins anew"
+    )
+    with pytest.raises(ValueError, match=sentence(text)):
+        train(network(), batches(), None, epochs=2)
+
+
+def test_sample_weights_equal_repeated_samples() -> None:
+    net, other = network(dtype="float64"), network(dtype="float64")
+    weights = np.where(np.arange(40) % 3 == 0, 2.0, 1.0)
+    train(net, sample_weight=weights, batch_size=40, shuffle=False)
+    repeats = weights.astype(int)
+    train(other, np.repeat(X, repeats, axis=0), np.repeat(LABELS, repeats), batch_size=99, shuffle=False)
+    assert_close(net.theta, other.theta, "float64")
+
+
+def test_class_weights_are_sample_weights() -> None:
+    net, other, balanced = network(), network(), network()
+    train(net, class_weight={0: 2.0, 2: 0.5}, sample_weight=np.full(40, 3.0))
+    train(other, sample_weight=np.array([2.0, 1.0, 0.5])[LABELS] * 3.0)
+    np.testing.assert_array_equal(net.theta, other.theta)
+    counts = np.bincount(LABELS)
+    train(balanced, class_weight="balanced")
+    train(net := network(), sample_weight=(40 / (3 * counts))[LABELS])
+    np.testing.assert_array_equal(balanced.theta, net.theta)
+
+
+def test_the_validation_rows_are_held_out_and_always_the_same() -> None:
+    seen: list[Any] = []
+
+    class Watch(Callback):
+        def on_gradient(self, run: Run) -> None:
+            assert run.batch is not None
+            seen.extend(map(tuple, run.batch[0][0].tolist()))
+
+    net = network()
+    train(net, validation=0.25, epochs=1, callbacks=[Watch()])
+    first = set(seen)
+    assert len(first) == 30
+    train(net, validation=0.25, epochs=2, callbacks=[Watch()])
+    assert set(seen) == first
+
+
+def test_a_schedule_counts_updates() -> None:
+    history = train(network(), optimizer=SGD(lr=StepLR(1.0, 4, 0.1)), batch_size=20, epochs=4)
+    np.testing.assert_allclose(history["lr"], [1.0, 1.0, 0.1, 0.1])
+
+
+def test_clipping_limits_the_gradient() -> None:
+    norms: list[float] = []
+    largest: list[float] = []
+
+    class Watch(Callback):
+        def on_step(self, run: Run) -> None:
+            norms.append(float(np.linalg.norm(run.net.gradient)))
+            largest.append(float(np.abs(run.net.gradient).max()))
+
+    train(network(), clip_norm=1e-3, callbacks=[Watch()])
+    assert max(norms) <= 1e-3 * (1 + 1e-5)
+    train(network(), clip_value=1e-4, callbacks=[Watch()])
+    assert max(largest[-6:]) <= 1e-4 * (1 + 1e-6)
+
+
+def test_lbfgs_trains_on_the_whole_set(backend: Backend) -> None:
+    pytest.importorskip("scipy")
+    net = network(backend.device)
+    history = train(net, optimizer=LBFGS(), batch_size=40, epochs=3)
+    assert history["loss"][-1] < 0.3
+    assert net.step == 3
+    text = "fit: expected one batch an epoch, got 'batch_size=32'; LBFGS needs the loss of all samples: batch_size=40"
+    with pytest.raises(ValueError, match=sentence(text)):
+        train(net, optimizer=LBFGS())
+
+
+def test_several_outputs_of_one_unit_train_with_binary_loss(backend: Backend) -> None:
+    net = network(backend.device, model=Linear(3, 1))
+    history = train(net, X, (X[:, :1] > 0).astype(np.float32), loss=BCEWithLogitsLoss(), epochs=30, metrics=["accuracy"])
+    assert history["loss"][-1] < history["loss"][0]
+
+
+def test_a_loss_and_a_metric_of_ones_own_will_do(backend: Backend) -> None:
+    def squares(output: Any, target: Any, sample_weight: Any = None) -> tuple[Any, Any]:
+        difference = output - target
+        return (difference * difference).sum() / output.shape[0], 2.0 * difference / output.shape[0]
+
+    if backend.name.startswith("strict"):
+        pytest.skip("the standard has functions where this loss uses methods")
+    net = network(backend.device)
+    history = train(net, X, np.zeros((40, 3)), loss=squares, metrics=[L1ness], validation=0.2)
+    assert history["val_loss"][-1] < history["val_loss"][0]
+    assert "loss" in net.evaluate(X, np.zeros((40, 3)))
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"epochs": -1}, "fit: expected epochs to be a whole number of at least 0, got -1"),
+        ({"batch_size": 0}, "fit: expected batch_size to be a whole number of at least 1, got 0"),
+        ({"clip_norm": 0.0}, "fit: expected clip_norm in (0, inf), got 0.0"),
+        ({"validation": 1.5}, "fit: expected validation in (0, 1], got 1.5"),
+        ({"validation": 0.001}, "fit: expected validation to leave samples on both sides of a split of 40, got 0.001"),
+        ({"validation": (X,)}, "fit: expected validation (x, y) or (x, y, weight), got '1 entries'"),
+        ({"y": LABELS[:7]}, "fit: expected x, y and sample_weight of one length, got '40, 7'"),
+        ({"x": X[:0], "y": LABELS[:0]}, "fit: expected at least one sample, got 'none'"),
+        ({"verbose": "loud"}, "fit: expected verbose to be one of 'auto', 'bar', 'lines', True, False, got 'loud'"),
+        ({"class_weight": "fair"}, "fit: expected class_weight to be a mapping or 'balanced', got 'fair'"),
+        ({"class_weight": {0: 1.0}, "y": np.zeros((40, 3))}, "fit: expected integer labels of shape (n,) with class_weight, got 'float64 (40, 3)'"),
+        ({"x": [(X, LABELS)], "y": None, "sample_weight": [1.0]}, "fit: expected sample_weight=None with an iterable, got 'weights'; yield (x, y, weight)"),
+        ({"x": [(X, LABELS)], "y": None, "validation": 0.5}, "fit: expected validation (x, y) with an iterable of batches, got 0.5"),
+        ({"loss": CrossEntropyLoss(reduction="none")}, f"fit: expected a loss that reduces to one value, got {CrossEntropyLoss(reduction='none')}; use reduction='mean' or 'sum'"),
+    ],
+)  # fmt: skip
+def test_bad_arguments_are_refused(options: dict[str, Any], text: str) -> None:
+    with pytest.raises(ValueError, match=sentence(text)):
+        train(network(), **options)
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"y": None}, "fit: expected y, or an iterable of batches (x, y) as x, got 'ndarray'"),
+        ({"x": [[1.0], [1.0, 2.0]]}, None),
+        ({"x": [(X, LABELS, LABELS, X)], "y": None}, "fit: expected batches (x, y) or (x, y, weight), got 'tuple'"),
+    ],
+)
+def test_data_that_is_no_data_is_refused(options: dict[str, Any], text: str | None) -> None:
+    with pytest.raises((TypeError, ValueError), match=sentence(text) if text else "inhomogeneous"):
+        train(network(), **options)
+
+
+def test_a_label_out_of_range_is_refused_before_any_work(backend: Backend) -> None:
+    net = network(backend.device)
+    before = np.array(backend.get(net.theta))
+    with pytest.raises(ValueError, match="labels in \\[0, 2\\], got 3"):
+        train(net, X, np.where(np.arange(40) == 39, 3, LABELS))
+    np.testing.assert_array_equal(backend.get(net.theta), before)
+
+
+def test_evaluation_does_not_depend_on_the_batches(backend: Backend) -> None:
+    net = network(backend.device, model=Sequential(Linear(3, 8), Dropout(0.5), Linear(8, 3)))
+    loss = CrossEntropyLoss(weight=[1.0, 2.0, 3.0], ignore_index=1)
+    whole = net.evaluate(X, LABELS, loss=loss, metrics=["accuracy", "f1"])
+    parts = net.evaluate(X, LABELS, loss=loss, metrics=["accuracy", "f1"], batch_size=7)
+    assert list(whole) == ["loss", "accuracy", "f1"]
+    for name, value in whole.items():
+        assert_close(parts[name], value, "float32")
+
+
+def test_evaluation_of_a_sum_is_the_sum() -> None:
+    net = network(model=Linear(3, 1))
+    y = X[:, :1]
+    whole = net.evaluate(X, y, loss=MSELoss(reduction="sum"))["loss"]
+    assert_close(net.evaluate(X, y, loss=MSELoss(reduction="sum"), batch_size=7)["loss"], whole, "float32")
+
+
+def test_evaluation_takes_the_loss_of_the_last_fit() -> None:
+    net = network()
+    assert set(net.evaluate(X, LABELS, metrics=["accuracy"])) == {"accuracy"}
+    train(net, epochs=1)
+    assert set(net.evaluate(X, LABELS, metrics=["accuracy"])) == {"loss", "accuracy"}
+
+
+def test_weighted_evaluation_is_a_weighted_mean() -> None:
+    net = network(model=Linear(3, 1))
+    weights = np.linspace(0.1, 2.0, 40)
+    errors = np.abs(net.predict(X) - X[:, :1])[:, 0]
+    found = net.evaluate(X, X[:, :1], loss=L1Loss(), sample_weight=weights, batch_size=9)["loss"]
+    assert_close(found, np.average(errors, weights=weights), "float32")
+
+
+def test_nothing_counted_is_not_a_number() -> None:
+    net = network()
+    found = net.evaluate(X, np.full(40, -100), loss=CrossEntropyLoss(), batch_size=16)
+    assert np.isnan(found["loss"])
+
+
+def test_predictions_come_back_in_order_as_numpy(backend: Backend) -> None:
+    net = network(backend.device)
+    whole = net.predict(X)
+    assert type(whole) is np.ndarray
+    assert whole.shape == (40, 3)
+    assert_close(net.predict(X, batch_size=7), whole, "float32")
+    assert_close(net.predict(X.tolist()), whole, "float32")
+    assert_close(net.predict(iter([X[:9], (X[9:], LABELS[9:])])), whole, "float32")
+    assert_close(net.predict(backend.put(X)), whole, "float32")
+    assert net.predict(X[:0]).shape == (0, 3)
+
+
+def test_predicting_needs_a_batch() -> None:
+    with pytest.raises(ValueError, match=sentence("predict: expected at least one batch, got 'none'")):
+        network().predict(iter([]))
+
+
+def test_training_and_evaluation_mode_need_no_remembering(backend: Backend) -> None:
+    net = network(backend.device, model=Sequential(Linear(3, 8), Dropout(0.5), Linear(8, 3)))
+    before = net.predict(X)
+    np.testing.assert_array_equal(net.predict(X), before)
+    train(net, optimizer=SGD(lr=0.0), validation=0.2, epochs=1)
+    np.testing.assert_array_equal(net.predict(X), before)
+
+
+@pytest.mark.parametrize(
+    ("loss", "target", "rule"),
+    [
+        (CrossEntropyLoss(), LABELS, lambda y: np.exp(y) / np.exp(y).sum(axis=1, keepdims=True)),
+        (BCEWithLogitsLoss(), np.zeros((40, 3)), lambda y: 1 / (1 + np.exp(-y))),
+    ],
+)
+def test_probabilities_follow_from_the_loss(loss: Any, target: Any, rule: Any) -> None:
+    net = network()
+    train(net, X, target, loss=loss, epochs=1)
+    assert_close(net.predict_proba(X), rule(net.predict(X).astype(np.float64)))
+
+
+def test_without_a_loss_there_are_no_probabilities() -> None:
+    text = (
+        "predict_proba: expected a network whose last loss implies probabilities, got None; "
+        "train with CrossEntropyLoss, NLLLoss, BCELoss or BCEWithLogitsLoss, or use predict"
+    )
+    with pytest.raises(ValueError, match=sentence(text)):
+        network().predict_proba(X)
+
+
+def test_scale_layers_take_raw_bytes() -> None:
+    images = RNG.integers(0, 256, (20, 4), dtype=np.uint8)
+    net = Network(Linear(4, 2), seed=0)
+    assert_close(net.predict(images), net.predict(images.astype(np.float32)), rtol=0, atol=0)
+
+
+def test_training_is_equal_on_every_device() -> None:
+    """The same script from the same seed: equal losses after one epoch, and close at the end."""
+    x, y, _, _ = datasets.digits(test=0.2, seed=0)
+    names = [name for name in ("cpu", "torch:cpu", "strict:device1", "cuda:0") if not missing(name)]
+    assert set(names) <= set(NAMES)
+    losses = {}
+    for name in names:
+        net = Network(Sequential(Linear(64, 32), ReLU(), Dropout(0.2), Linear(32, 10)), device=name, seed=0)
+        losses[name] = train(net, x[:600], y[:600], epochs=10, optimizer=Adam(lr=1e-3), validation=0.1)["loss"]
+    for name in names[1:]:
+        np.testing.assert_allclose(losses[name][0], losses["cpu"][0], rtol=1e-6)
+        np.testing.assert_allclose(losses[name][-1], losses["cpu"][-1], rtol=1e-3)

@@ -1,0 +1,116 @@
+"""The public face: names, laziness, imports that point one way, and rules of the house."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import nnxp
+
+PACKAGE = Path(nnxp.__file__).parent
+
+
+def run(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_import_costs_nothing_until_a_name_is_used() -> None:
+    assert run("import sys, nnxp; print('numpy' in sys.modules)") == "False"
+
+
+@pytest.mark.parametrize(
+    "library", ["torch", "cupy", "scipy", "matplotlib", "rich", "typer", "pandas", "safetensors", "array_api_strict", "tomli_w"]
+)
+def test_the_library_needs_only_numpy_and_array_api_compat(library: str) -> None:
+    code = f"import sys, nnxp; [getattr(nnxp, n) for n in nnxp.__all__]; nnxp.Network(nnxp.Linear(2, 2)); print({library!r} in sys.modules)"
+    assert run(code) == "False"
+
+
+def test_star_import_brings_every_public_name() -> None:
+    assert run("from nnxp import *; print(Network.__name__, Adam.__name__, load.__name__)") == "Network Adam load"
+
+
+def test_every_public_name_is_there_once() -> None:
+    assert sorted(set(nnxp.__all__)) == nnxp.__all__
+    assert dir(nnxp) == nnxp.__all__
+    for name in nnxp.__all__:
+        assert getattr(nnxp, name) is not None
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="^module 'nnxp' has no attribute 'Lniear'$"):
+        _ = nnxp.Lniear
+
+
+def modules() -> list[Path]:
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def imports(path: Path) -> set[str]:
+    """Names of the modules that a file imports, those for the type checker alone left out."""
+    found: set[str] = set()
+
+    class Visitor(ast.NodeVisitor):
+        def visit_If(self, node: Any) -> None:  # noqa: N802 - the visitor's protocol
+            if not (isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"):
+                self.generic_visit(node)
+
+        def visit_Import(self, node: Any) -> None:  # noqa: N802
+            found.update(alias.name for alias in node.names)
+
+        def visit_ImportFrom(self, node: Any) -> None:  # noqa: N802
+            found.add(node.module)
+
+    Visitor().visit(ast.parse(path.read_text()))
+    return found
+
+
+def test_only_the_seam_names_array_libraries() -> None:
+    for path in modules():
+        if path.parent.name != "_backend":
+            assert not {n.partition(".")[0] for n in imports(path)} & {"cupy", "cupyx", "torch", "numba", "array_api_strict"}, path
+
+
+@pytest.mark.parametrize("room", ["layers", "losses", "optimizers"])
+def test_formulas_are_written_in_the_standard_alone(room: str) -> None:
+    for path in (PACKAGE / room).glob("*.py"):
+        assert "numpy" not in imports(path), path
+
+
+# Each room may import from those after it, never from those before it.
+ORDER = [
+    ["cli"],
+    ["io", "training", "checking", "comparison", "plotting", "summary"],
+    ["network", "probe"],
+    ["datasets", "metrics", "_parameters"],
+    ["layers", "losses", "optimizers", "schedules"],
+    ["initializers", "random", "device"],
+    ["_backend"],
+    ["_checks", "_files", "_table", "errors"],
+]
+LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
+# The one exception: methods of Network hand on to these rooms, and import them inside the method.
+HANDED_ON = {"network": {"training", "io", "summary"}}
+
+
+def test_imports_point_one_way() -> None:
+    for path in modules():
+        room = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+        if room in {"__init__", "__main__"}:
+            continue
+        for name in imports(path):
+            parts = name.split(".")
+            if parts[0] == "nnxp" and len(parts) > 1 and parts[1] != room and parts[1] not in HANDED_ON.get(room, set()):
+                assert LEVEL[parts[1]] >= LEVEL[room], f"{path} imports {name}"
+
+
+def test_no_debts_are_left() -> None:
+    for path in modules():
+        text = path.read_text()
+        for word in ("TODO", "FIXME", "XXX", "type: ignore\n"):
+            assert word not in text, f"{path}: {word}"
