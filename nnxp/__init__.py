@@ -27,8 +27,18 @@ __version__ = "0.1.0"
 
 _MODULES = ("datasets", "initializers", "io", "metrics", "plotting", "random")
 _ROOMS = (
-    "device", "errors", "layers", "losses", "optimizers", "schedules", "network", "training", "checking", "comparison", "io",
-)  # fmt: skip
+    "device",
+    "errors",
+    "layers",
+    "losses",
+    "optimizers",
+    "schedules",
+    "network",
+    "training",
+    "checking",
+    "comparison",
+    "io",
+)
 # Rooms that are modules of their own in the public view lend only these names to it.
 _LENT = {"io": ("load", "save")}
 

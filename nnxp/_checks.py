@@ -37,8 +37,8 @@ def check_whole_number(where: str, name: str, value: object) -> None:
 def check_number(
     where: str, name: str, value: Any, *, low: float = -math.inf, high: float = math.inf, open_low: bool = False
 ) -> None:
-    """Refuse a number outside [low, high], or (low, high] when `open_low`; NaN is outside of everything."""
-    real = isinstance(value, (int, float)) and not isinstance(value, bool)
+    """Refuse a number outside [low, high], or (low, high] when `open_low`; NaN and infinity are outside."""
+    real = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
     if not real or not (low < value <= high if open_low else low <= value <= high):
         raise ValueError(message(where, f"{name} in {interval(low, high, open_low)}", value))
 

@@ -43,7 +43,9 @@ class Table:
         head = "".join(f"<th>{escape(column)}</th>" for column in self.columns)
         align = ["right" if self._is_number(i) else "left" for i in range(len(self.columns))]
         body = "".join(
-            "<tr>" + "".join(f'<td style="text-align:{a}">{escape(c)}</td>' for c, a in zip(row, align, strict=True)) + "</tr>"
+            "<tr>"
+            + "".join(f'<td style="text-align:{a}">{escape(c)}</td>' for c, a in zip(row, align, strict=True))
+            + "</tr>"
             for row in self.rows
         )
         footer = "".join(f"<p>{escape(line)}</p>" for line in self.footer)

@@ -143,19 +143,20 @@ def _probes(
         flat = np.arange(gradient.size)
         if sample is not None and sample < gradient.size:
             flat = np.sort(rng.choice(gradient.size, sample, replace=False))
-        for i in flat:
-            place = np.unravel_index(i, gradient.shape)
+        for entry in flat:
+            place = np.unravel_index(entry, gradient.shape)
             direction = np.zeros(gradient.shape)
             direction[place] = 1.0
             index = f"[{', '.join(map(str, place))}]" if place else ""
             yield f"{name}{index}", float(gradient[place]), {name: direction}
     if sample is not None:
-        for i in range(_DIRECTIONS):
-            along = {name: rng.normal(size=g.shape) for name, g in gradients.items()}
+        for number in range(1, _DIRECTIONS + 1):
+            along: dict[str, Host] = {name: rng.normal(size=g.shape) for name, g in gradients.items()}
             length = np.sqrt(sum(float((d * d).sum()) for d in along.values()))
-            along = {name: d / length for name, d in along.items()}
+            for d in along.values():
+                d /= length
             slope = sum(float((along[name] * g).sum()) for name, g in gradients.items())
-            yield f"a random direction ({i + 1})", slope, along
+            yield f"a random direction ({number})", slope, along
 
 
 class _Trial:
@@ -258,5 +259,3 @@ def _host(x: Any) -> Any:
     from nnxp._backend import to_host
 
     return to_host(x)
-
-

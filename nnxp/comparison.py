@@ -73,7 +73,9 @@ class Comparison:
         devices = list(dict.fromkeys(d.device for d in self.differences))
         places = list(dict.fromkeys((d.layer, d.quantity) for d in self.differences))
         ulps = {(d.device, d.layer, d.quantity): d.ulps for d in self.differences}
-        rows = [[*place, *(f"{ulps.get((device, *place), float('nan')):.1f}" for device in devices)] for place in places]
+        rows = [
+            [*place, *(f"{ulps.get((device, *place), float('nan')):.1f}" for device in devices)] for place in places
+        ]
         footer = [
             f"{d.device} departs first at {d.layer}: {d.quantity} is off by {d.ulps:.1f} units in the last place"
             for d in self.departures
@@ -159,7 +161,9 @@ def _step(
         for full, gradient in net.gradients.items():
             if full.startswith(prefix) and "." not in full[len(prefix) :]:
                 found[_label(path, name), f"d{full[len(prefix) :]}"] = gradient
-    return {key: np.asarray(net.device.get(array), dtype=np.float64) for key, array in found.items() if array is not None}
+    return {
+        key: np.asarray(net.device.get(array), dtype=np.float64) for key, array in found.items() if array is not None
+    }
 
 
 def _label(path: str, name: str) -> str:

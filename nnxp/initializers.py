@@ -128,14 +128,18 @@ def kaiming_uniform(
     ----------
     .. [1] He et al., "Delving Deep into Rectifiers", 2015, arXiv:1502.01852, eq. 10.
     """
-    return _spread(f"kaiming_uniform({a!r}, {mode!r}, {nonlinearity!r})", "uniform", calculate_gain(nonlinearity, a), mode)
+    return _spread(
+        f"kaiming_uniform({a!r}, {mode!r}, {nonlinearity!r})", "uniform", calculate_gain(nonlinearity, a), mode
+    )
 
 
 def kaiming_normal(
     a: float = 0.0, mode: Literal["fan_in", "fan_out"] = "fan_in", nonlinearity: str = "leaky_relu"
 ) -> Initializer:
     """Draw from N(0, gain^2 / fan); arguments and source as for `kaiming_uniform`."""
-    return _spread(f"kaiming_normal({a!r}, {mode!r}, {nonlinearity!r})", "normal", calculate_gain(nonlinearity, a), mode)
+    return _spread(
+        f"kaiming_normal({a!r}, {mode!r}, {nonlinearity!r})", "normal", calculate_gain(nonlinearity, a), mode
+    )
 
 
 def xavier_uniform(gain: float = 1.0) -> Initializer:
@@ -159,14 +163,15 @@ def lecun_normal() -> Initializer:
 
 
 def orthogonal(gain: float = 1.0) -> Initializer:
-    """Draw a matrix (out, in * kernel) with orthonormal rows or columns, times `gain` (Saxe et al., arXiv:1312.6120)."""
+    """Draw a matrix (out, in * kernel) of orthonormal rows or columns, times `gain` (Saxe et al., arXiv:1312.6120)."""
 
     def rule(generator: np.random.Generator, shape: tuple[int, ...]) -> Host:
         check_matrix(f"orthogonal({gain!r})", shape)
         rows, columns = shape[0], math.prod(shape[1:])
         q, r = np.linalg.qr(generator.normal(size=(max(rows, columns), min(rows, columns))))
         q = q * np.sign(np.diagonal(r))  # makes the draw uniform over orthogonal matrices
-        return gain * (q if rows >= columns else q.T).reshape(shape)
+        result: Host = gain * (q if rows >= columns else q.T).reshape(shape)
+        return result
 
     return Initializer(f"orthogonal({gain!r})", rule)
 
@@ -174,7 +179,9 @@ def orthogonal(gain: float = 1.0) -> Initializer:
 def check_matrix(where: str, shape: tuple[int, ...]) -> None:
     """Refuse a shape that has no fan: fewer than two axes."""
     if len(shape) < 2:
-        raise ValueError(message(where, "a parameter of at least two axes", shape, "use zeros() or uniform() for biases"))
+        raise ValueError(
+            message(where, "a parameter of at least two axes", shape, "use zeros() or uniform() for biases")
+        )
 
 
 def _spread(name: str, distribution: str, gain: float, mode: str) -> Initializer:

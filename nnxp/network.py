@@ -268,12 +268,20 @@ class Network:
         return self._modes[key]
 
     def run(
-        self, inputs: tuple[Array, ...], mode: Mode, *, random_step: int | None = None, named: Mapping[str, Any] | None = None
+        self,
+        inputs: tuple[Array, ...],
+        mode: Mode,
+        *,
+        random_step: int | None = None,
+        named: Mapping[str, Any] | None = None,
     ) -> tuple[Any, Any]:
         """Run the model in a mode, without checks: the inner loop's forward."""
         self._draw.step = self.step if random_step is None else random_step
         with self.device.context():
-            return self.model.forward(self._store.p, *inputs, mode, **(named or {}))
+            # A layer of several inputs takes them one by one, and masks by name.
+            model: Any = self.model
+            y, cache = model.forward(self._store.p, *inputs, mode, **(named or {}))
+        return y, cache
 
     def backward(self, cache: Cache, dy: Any) -> Any:
         """Fill `gradient` from the gradient of the output.
@@ -299,7 +307,9 @@ class Network:
         """
         if cache.version != self._version:
             hint = "run forward again after an update"
-            raise RuntimeError(message("Network.backward", "a cache of the present theta", "one from before it moved", hint))
+            raise RuntimeError(
+                message("Network.backward", "a cache of the present theta", "one from before it moved", hint)
+            )
         if shapes(dy) != cache.output_shape and not isinstance(dy, tuple):
             raise ValueError(message("Network.backward", f"dy of shape {cache.output_shape}", shapes(dy)))
         return self.run_backward(cache.layers, dy)
@@ -316,7 +326,11 @@ class Network:
             if not self.device.owns(x):
                 where = self.device.name
                 got = _place(x)
-                raise TypeError(message(f"{self._first()}.forward", f"x on {where}", got, f"move it: net.device.put(x, {self.dtype!r})"))
+                raise TypeError(
+                    message(
+                        f"{self._first()}.forward", f"x on {where}", got, f"move it: net.device.put(x, {self.dtype!r})"
+                    )
+                )
             if x.dtype != self._store.theta.dtype and not (self.model.accepts_integers and self._is_integer(x)):
                 hint = f"cast it: net.device.put(x, {self.dtype!r})"
                 raise TypeError(message(f"{self._first()}.forward", f"x of dtype {self.dtype}", x.dtype, hint))
@@ -366,7 +380,9 @@ class Network:
             if name in arrays and arrays[name].shape != shape
         ]
         if wrong:
-            raise ValueError(message("Network.load_state_dict", f"the {len(wanted)} arrays of this model", ", ".join(wrong)))
+            raise ValueError(
+                message("Network.load_state_dict", f"the {len(wanted)} arrays of this model", ", ".join(wrong))
+            )
         theta = np.concatenate([np.zeros(0), *(arrays[name].reshape(-1) for name in self._store.layout)])
         self.theta = self.device.put(theta, self.dtype)
         with self.device.context():
@@ -397,9 +413,13 @@ class Network:
 
     def to(self, device: str | Device, *, dtype: str | None = None) -> "Network":
         """Return a new network on another device (or of another dtype), with the same arrays and training state."""
-        other = Network(self.model, device=device, dtype=dtype or self.dtype, seed=self.seed, input_shape=self.input_shape)
+        other = Network(
+            self.model, device=device, dtype=dtype or self.dtype, seed=self.seed, input_shape=self.input_shape
+        )
         other.load_state_dict(self.state_dict())
-        other.optimizer_state = {k: other.device.put(np.array(to_host(v)), other.dtype) for k, v in self.optimizer_state.items()}
+        other.optimizer_state = {
+            k: other.device.put(np.array(to_host(v)), other.dtype) for k, v in self.optimizer_state.items()
+        }
         for name in ("step", "epoch", "optimizer_name", "optimizer_start", "probabilities", "loss"):
             setattr(other, name, getattr(self, name))
         other._store.frozen = set(self._store.frozen)
@@ -465,7 +485,7 @@ class Network:
         return predict(self, x, batch_size=batch_size)
 
     def predict_proba(self, x: Any, *, batch_size: int = 1024) -> Any:
-        """Return the probabilities that the loss of the last fit implies; see `nnxp.training.evaluation.predict_proba`."""
+        """Return the probabilities that the loss of the last fit implies; see its namesake in `nnxp.training.evaluation`."""
         from nnxp.training.evaluation import predict_proba
 
         return predict_proba(self, x, batch_size=batch_size)

@@ -79,7 +79,7 @@ class Stream:
         x : array
             Gives shape and device of the mask.
         p : float
-            The probability that an element is dropped, in [0, 1).
+            The probability that an element is dropped, in [0, 1].
         call : int
             Tells several draws of the same layer in the same step apart.
 

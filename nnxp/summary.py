@@ -74,13 +74,22 @@ def summarize(net: "Network", batch_size: int = 1) -> Summary:
         trainable += sum(math.prod(net.parameters[name].shape) for name in own if name not in frozen)
         mark = " (frozen)" if own and all(name in frozen for name in own) else ""
         indent = "  " * node.path.count(".") + ("  " if node.path else "")
-        rows.append([indent + (node.path.rpartition(".")[2] or "model"), type(node.layer).__name__ + mark,
-                     shape_text(node.out_shape, batch_size), f"{count:,}" if own else "", f"{size:,}" if size else ""])  # fmt: skip
+        rows.append(
+            [
+                indent + (node.path.rpartition(".")[2] or "model"),
+                type(node.layer).__name__ + mark,
+                shape_text(node.out_shape, batch_size),
+                f"{count:,}" if own else "",
+                f"{size:,}" if size else "",
+            ]
+        )
     footer = [
         f"{total:,} parameters, {trainable:,} of them trained; {total_bytes:,} bytes in {net.dtype} on {net.device}; "
         f"twice that with the gradients"
     ]
-    return Summary(Table(["name", "layer", "output shape", "parameters", "bytes"], rows, footer), total, trainable, total_bytes)
+    return Summary(
+        Table(["name", "layer", "output shape", "parameters", "bytes"], rows, footer), total, trainable, total_bytes
+    )
 
 
 def shape_text(shape: Shape | None, batch_size: int) -> str:

@@ -18,7 +18,7 @@ import array_api_strict
 import numpy as np
 import pytest
 
-from nnxp.device import Device, devices
+from nnxp.device import Device
 
 # dtype -> (rtol, atol); a local override carries its reason.
 TOLERANCES = {"float32": (2e-6, 2e-6), "float64": (1e-12, 1e-12)}
@@ -111,7 +111,9 @@ def assert_on(backend: Backend, x: Any, dtype: str, shape: tuple[int, ...]) -> N
     assert tuple(x.shape) == tuple(shape)
 
 
-def assert_close(actual: Any, desired: Any, dtype: str = "float64", rtol: float | None = None, atol: float | None = None) -> None:
+def assert_close(
+    actual: Any, desired: Any, dtype: str = "float64", rtol: float | None = None, atol: float | None = None
+) -> None:
     """Compare values on the host; `atol` is relative to the largest desired magnitude, so that cancellation is fair."""
     actual, desired = np.asarray(actual, dtype=np.float64), np.asarray(desired, dtype=np.float64)
     assert actual.shape == desired.shape, f"shape {actual.shape} instead of {desired.shape}"
@@ -119,5 +121,8 @@ def assert_close(actual: Any, desired: Any, dtype: str = "float64", rtol: float 
     finite = np.abs(desired[np.isfinite(desired)])
     scale = max(1.0, float(finite.max())) if finite.size else 1.0
     np.testing.assert_allclose(
-        actual, desired, rtol=default_rtol if rtol is None else rtol, atol=(default_atol if atol is None else atol) * scale
+        actual,
+        desired,
+        rtol=default_rtol if rtol is None else rtol,
+        atol=(default_atol if atol is None else atol) * scale,
     )

@@ -7,7 +7,7 @@ PyTorch's twin included, since the fields bear PyTorch's names.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -82,6 +82,7 @@ class LossCase:
 
 
 W3 = (0.3, 1.0, 2.5)
+ALL = CrossEntropyLoss(W3, ignore_index=1, label_smoothing=0.2)
 LOSS_CASES = [
     LossCase("mse", MSELoss(), (4, 3), "normal", "normal"),
     LossCase("mse_scalar_samples", MSELoss(), (5,), "normal", "normal"),
@@ -97,20 +98,20 @@ LOSS_CASES = [
     LossCase("cross_entropy_ignored_class", CrossEntropyLoss(ignore_index=1), (5, 3), "normal", "labels, some 1"),
     LossCase("cross_entropy_weight", CrossEntropyLoss(W3), (6, 3, 2), "normal", "labels, some -100"),
     LossCase("cross_entropy_smooth", CrossEntropyLoss(label_smoothing=0.2), (5, 3), "normal", "labels, some -100"),
-    LossCase("cross_entropy_all", CrossEntropyLoss(W3, ignore_index=1, label_smoothing=0.2), (6, 3, 2), "normal", "labels, some 1"),
-    LossCase("cross_entropy_probabilities", CrossEntropyLoss(), (4, 3), "normal", "distribution"),
-    LossCase("cross_entropy_probabilities_all", CrossEntropyLoss(W3, label_smoothing=0.1), (4, 3, 2), "normal", "distribution"),
+    LossCase("cross_entropy_all", ALL, (6, 3, 2), "normal", "labels, some 1"),
+    LossCase("cross_entropy_soft", CrossEntropyLoss(), (4, 3), "normal", "distribution"),
+    LossCase("cross_entropy_soft_all", replace(ALL, ignore_index=-100), (4, 3, 2), "normal", "distribution"),
     LossCase("nll", NLLLoss(), (4, 3), "log_distribution", "labels"),
     LossCase("nll_all", NLLLoss(W3, ignore_index=1), (5, 3, 2), "log_distribution", "labels, some 1"),
     LossCase("bce", BCELoss(), (4, 3), "probability", "binary"),
     LossCase("bce_weight", BCELoss(W3), (4, 3), "probability", "probability"),
     LossCase("bce_logits", BCEWithLogitsLoss(), (4, 3), "normal", "binary"),
     LossCase("bce_logits_weight", BCEWithLogitsLoss(0.5), (4,), "normal", "probability"),
-    LossCase("bce_logits_pos_weight", BCEWithLogitsLoss(W3, pos_weight=(2.0, 0.5, 3.0)), (4, 3), "normal", "probability"),
+    LossCase("bce_logits_pos_weight", BCEWithLogitsLoss(W3, pos_weight=(2, 0.5, 3)), (4, 3), "normal", "probability"),
     LossCase("kl", KLDivLoss(), (4, 3), "log_distribution", "distribution"),
     LossCase("kl_sparse", KLDivLoss(), (4, 3, 2), "log_distribution", "sparse"),
     LossCase("kl_log", KLDivLoss(log_target=True), (4, 3), "log_distribution", "log_distribution"),
-]  # fmt: skip
+]
 
 
 def naive_terms(loss: Loss, output: Host, target: Host) -> Host:

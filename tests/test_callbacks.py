@@ -85,12 +85,21 @@ def test_early_stopping_restores_the_best_weights(backend: Backend, restore: boo
             kept.append(np.array(run.net.device.get(run.net.theta)))
 
     net = network(backend.device)
-    train(net, Script([3.0, 2.0, 2.5, 2.2]), EarlyStopping(patience=2, restore_best=restore), Keep(), epochs=9, validation=0.2)
+    train(
+        net,
+        Script([3.0, 2.0, 2.5, 2.2]),
+        EarlyStopping(patience=2, restore_best=restore),
+        Keep(),
+        epochs=9,
+        validation=0.2,
+    )
     np.testing.assert_array_equal(backend.get(net.theta), kept[epoch - 1])
 
 
 def test_an_improvement_must_exceed_min_delta() -> None:
-    history = train(network(), Script([3.0, 2.9, 2.8]), EarlyStopping(patience=2, min_delta=0.5), epochs=9, validation=0.2)
+    history = train(
+        network(), Script([3.0, 2.9, 2.8]), EarlyStopping(patience=2, min_delta=0.5), epochs=9, validation=0.2
+    )
     assert len(history["epoch"]) == 3
 
 
@@ -176,7 +185,12 @@ def test_the_log_reads_back_and_is_not_overwritten(tmp_path: Path) -> None:
 
 def plateau_rates(values: list[float], **options: Any) -> list[float]:
     history = train(
-        network(), Script(values), ReduceLROnPlateau(**options), optimizer=SGD(lr=1.0, momentum=0.5), epochs=len(values), validation=0.2
+        network(),
+        Script(values),
+        ReduceLROnPlateau(**options),
+        optimizer=SGD(lr=1.0, momentum=0.5),
+        epochs=len(values),
+        validation=0.2,
     )
     return list(history["lr"])
 
@@ -255,7 +269,9 @@ class Breaks(Layer):
         ("gradient", "the gradient of 0.bias is not finite at step 2"),
     ],
 )
-def test_the_layer_of_the_first_nan_is_named_and_the_weights_are_saved(backend: Backend, where: str, reason: str) -> None:
+def test_the_layer_of_the_first_nan_is_named_and_the_weights_are_saved(
+    backend: Backend, where: str, reason: str
+) -> None:
     net = Network(Sequential(Linear(3, 2), Breaks(where, 2), Linear(2, 1)), device=backend.device, seed=0)
     history = train(net, TerminateOnNaN())
     assert history.stop_reason == reason
@@ -276,7 +292,9 @@ def test_other_sources_of_nan_are_named() -> None:
 
 def test_a_look_every_few_steps_finds_the_parameter() -> None:
     net = Network(Sequential(Linear(3, 2), Breaks("output", 1)), seed=0)
-    history = net.fit(X, X[:, :2], loss=MSELoss(), optimizer=SGD(), callbacks=[TerminateOnNaN(every=2)], verbose=False, epochs=2)
+    history = net.fit(
+        X, X[:, :2], loss=MSELoss(), optimizer=SGD(), callbacks=[TerminateOnNaN(every=2)], verbose=False, epochs=2
+    )
     assert history.stop_reason == "the parameter 0.weight is not finite at step 2"
 
 
@@ -409,4 +427,3 @@ def test_ctrl_c_from_outside_leaves_a_checkpoint(tmp_path: Path) -> None:
     assert process.returncode == 0
     assert rest.splitlines()[-1] == "interrupted by Ctrl-C"
     assert nnxp.load(tmp_path / "best.safetensors").epoch >= 1
-

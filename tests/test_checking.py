@@ -80,7 +80,10 @@ def test_frozen_parameters_are_checked_too() -> None:
 
 def test_a_wrong_parameter_gradient_is_found_and_named() -> None:
     net = Network(Sequential(Linear(4, 5), Tanh(), WrongBias(5, 3)), seed=0)
-    with pytest.raises(GradientError, match=r"^check_gradients: 2\.bias\[\d\] of layer 2 \(WrongBias\): expected a gradient of \S+ by finite differences, got \S+; "):
+    with pytest.raises(
+        GradientError,
+        match=r"^check_gradients: 2\.bias\[\d\] of layer 2 \(WrongBias\): expected a gradient of \S+ by finite differences, got \S+; ",
+    ):
         check_gradients(net, X, np.zeros((6, 3)), MSELoss())
 
 

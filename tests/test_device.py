@@ -30,7 +30,9 @@ def test_the_environment_sets_the_default(monkeypatch: pytest.MonkeyPatch) -> No
     assert Device("cpu").name == "cpu"
 
 
-@pytest.mark.parametrize(("name", "canonical"), [("cpu", "cpu"), ("strict", "strict:device1"), ("strict:device2", "strict:device2")])
+@pytest.mark.parametrize(
+    ("name", "canonical"), [("cpu", "cpu"), ("strict", "strict:device1"), ("strict:device2", "strict:device2")]
+)
 def test_names_become_canonical(name: str, canonical: str) -> None:
     assert Device(name).name == canonical
     assert str(Device(name)) == canonical
@@ -51,17 +53,23 @@ def test_a_word_outside_the_grammar_is_refused(name: str, monkeypatch: pytest.Mo
 
 
 def test_the_host_has_no_index() -> None:
-    with pytest.raises(DeviceError, match=sentence("Device: expected cpu, got 'cpu:0'; the host is one device, without an index")):
+    with pytest.raises(
+        DeviceError, match=sentence("Device: expected cpu, got 'cpu:0'; the host is one device, without an index")
+    ):
         Device("cpu:0")
 
 
 def test_an_unknown_device_of_make_believe_is_refused() -> None:
-    with pytest.raises(DeviceError, match="^Device: expected strict:CPU_DEVICE or strict:device1 or .*, got 'strict:device9'$"):
+    with pytest.raises(
+        DeviceError, match="^Device: expected strict:CPU_DEVICE or strict:device1 or .*, got 'strict:device9'$"
+    ):
         Device("strict:device9")
 
 
 def test_a_gpu_is_numbered() -> None:
-    with pytest.raises(DeviceError, match=sentence("Device: expected cuda or cuda:N with a whole number N, got 'cuda:first'")):
+    with pytest.raises(
+        DeviceError, match=sentence("Device: expected cuda or cuda:N with a whole number N, got 'cuda:first'")
+    ):
         Device("cuda:first")
 
 
@@ -94,7 +102,9 @@ def test_auto_says_what_it_took(capsys: pytest.CaptureFixture[str]) -> None:
     assert said.count("\n") == 1
 
 
-def test_auto_takes_a_gpu_that_passes_its_probe(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_auto_takes_a_gpu_that_passes_its_probe(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(cuda.CuPyLibrary, "resolve", lambda self, index: ("cuda:0", "handle"))
     assert Device("auto").name == "cuda:0"
     assert capsys.readouterr().err == "nnxp: auto chose cuda:0\n"
@@ -102,7 +112,7 @@ def test_auto_takes_a_gpu_that_passes_its_probe(monkeypatch: pytest.MonkeyPatch,
 
 def test_auto_falls_back_and_says_why(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def refuse(self: Any, index: str) -> Any:
-        raise cuda.CudaUnavailable("cuda:0", "there is no GPU in this box", "buy one")
+        raise cuda.CudaError("cuda:0", "there is no GPU in this box", "buy one")
 
     monkeypatch.setattr(cuda.CuPyLibrary, "resolve", refuse)
     assert Device("auto").name == "cpu"

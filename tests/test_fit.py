@@ -71,7 +71,17 @@ def test_training_equals_the_loop_in_the_open() -> None:
 
 def test_the_history_has_its_columns_in_order() -> None:
     history = train(network(), validation=0.25, metrics=["accuracy", L1ness])
-    assert list(history) == ["epoch", "loss", "val_loss", "accuracy", "val_accuracy", "L1ness", "val_L1ness", "lr", "seconds"]
+    assert list(history) == [
+        "epoch",
+        "loss",
+        "val_loss",
+        "accuracy",
+        "val_accuracy",
+        "L1ness",
+        "val_L1ness",
+        "lr",
+        "seconds",
+    ]
     assert history["epoch"] == [1, 2, 3]
     assert history["lr"] == [0.02] * 3
     assert all(seconds > 0 for seconds in history["seconds"])
@@ -142,7 +152,9 @@ def test_an_iterable_may_bring_weights_and_validation() -> None:
     weights = np.linspace(0.5, 2.0, 40)
     batches = [(X[:20], LABELS[:20], weights[:20]), (X[20:], LABELS[20:], weights[20:])]
     history = train(net, batches, None, validation=batches)
-    expected = train(other, X, LABELS, sample_weight=weights, batch_size=20, shuffle=False, validation=(X, LABELS, weights))
+    expected = train(
+        other, X, LABELS, sample_weight=weights, batch_size=20, shuffle=False, validation=(X, LABELS, weights)
+    )
     np.testing.assert_array_equal(net.theta, other.theta)
     assert_close(history["val_loss"], expected["val_loss"], "float32")
 
@@ -229,7 +241,9 @@ def test_lbfgs_trains_on_the_whole_set(backend: Backend) -> None:
 
 def test_several_outputs_of_one_unit_train_with_binary_loss(backend: Backend) -> None:
     net = network(backend.device, model=Linear(3, 1))
-    history = train(net, X, (X[:, :1] > 0).astype(np.float32), loss=BCEWithLogitsLoss(), epochs=30, metrics=["accuracy"])
+    history = train(
+        net, X, (X[:, :1] > 0).astype(np.float32), loss=BCEWithLogitsLoss(), epochs=30, metrics=["accuracy"]
+    )
     assert history["loss"][-1] < history["loss"][0]
 
 

@@ -33,6 +33,18 @@ def test_sequential_is_indexed_and_sliced_like_a_list() -> None:
         MODEL[4]
 
 
+class Lookup(Identity):
+    accepts_integers = True
+
+
+def test_sequential_takes_integers_where_its_first_layer_does() -> None:
+    assert Sequential(Lookup(), Tanh()).accepts_integers
+    assert not Sequential(Tanh(), Lookup()).accepts_integers
+    assert not Sequential().accepts_integers
+    assert Network(Sequential(Lookup(), Flatten())).put_input([[1, 2]]).dtype.kind == "i"
+    assert Network(Sequential(Tanh(), Lookup())).put_input([[1, 2]]).dtype == "float32"
+
+
 def test_equal_models_are_equal_values() -> None:
     assert Sequential(Linear(4, 3)) == Sequential(Linear(4, 3)) != Sequential(Linear(4, 2))
     assert len({MODEL, Sequential(*MODEL), Residual(MODEL), Residual(Sequential(*MODEL))}) == 2

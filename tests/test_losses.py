@@ -189,6 +189,25 @@ def test_means_of_batches_average_by_their_denominators(
 
 
 @each_variant
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+def test_the_denominator_is_what_a_mean_divides_by(case: LossCase, loss: Any, weighted: bool) -> None:
+    output, target, weight = case.make()
+    sample_weight = weight if weighted else None
+    assert_close(loss.denominator(output, target, sample_weight), naive_divisor(loss, output, target, sample_weight))
+
+
+@each_case
+@pytest.mark.parametrize("dtype", ["int64", "float64", "bool"])
+def test_sample_weights_of_any_dtype_leave_the_results_their_own(backend: Backend, case: LossCase, dtype: str) -> None:
+    output, target, _ = put_all(backend, case, "float32")
+    ones = backend.put(np.ones(case.shape[0]), dtype)
+    value, dy = case.loss(output, target, ones)
+    assert_on(backend, value, "float32", ())
+    assert_on(backend, dy, "float32", case.shape)
+    assert_close(backend.get(value), backend.get(case.loss(output, target)[0]), "float32")
+
+
+@each_variant
 def test_no_value_is_read_back_from_the_device(case: LossCase, loss: Any) -> None:
     torch = pytest.importorskip("torch")
     # PyTorch's meta device has shapes and no values: whoever looks at one raises.

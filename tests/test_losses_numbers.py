@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import math
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -216,7 +218,9 @@ def test_cross_entropy_agrees_with_the_oracles_on_any_options(data: Any) -> None
     value, dy = loss(output, target)
     if not np.isnan(value).any():
         assert_close(value, naive(loss, output, target))
-    torch = pytest.importorskip("torch")
+    if find_spec("torch") is None:
+        return
+    torch = importlib.import_module("torch")
     x = torch.tensor(output, requires_grad=True)
     desired = torch_twin(torch, loss)(x, torch.tensor(target))
     desired.sum().backward()

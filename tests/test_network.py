@@ -61,9 +61,7 @@ def test_backward_fills_the_gradient_and_returns_dx(net: Network, backend: Backe
 def test_an_old_cache_is_refused(net: Network, backend: Backend) -> None:
     y, cache = net.forward(batch(backend))
     net.theta += 1.0
-    text = (
-        "Network.backward: expected a cache of the present theta, got 'one from before it moved'; run forward again after an update"
-    )
+    text = "Network.backward: expected a cache of the present theta, got 'one from before it moved'; run forward again after an update"
     with pytest.raises(RuntimeError, match=sentence(text)):
         net.backward(cache, y)
 
@@ -179,7 +177,12 @@ def test_what_is_frozen_gets_no_gradient_and_stops_backward(net: Network, backen
 
 def test_runs_merge_neighbours_that_are_treated_alike() -> None:
     net = Network(MODEL, seed=0)
-    assert net.runs(weights_only=True) == [(0, 20, 1.0, True), (20, 25, 1.0, False), (25, 40, 1.0, True), (40, 43, 1.0, False)]
+    assert net.runs(weights_only=True) == [
+        (0, 20, 1.0, True),
+        (20, 25, 1.0, False),
+        (25, 40, 1.0, True),
+        (40, 43, 1.0, False),
+    ]
     net.scale_lr("2.*", 0.1)
     assert net.runs() == [(0, 25, 1.0, True), (25, 43, 0.1, True)]
 

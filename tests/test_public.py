@@ -24,7 +24,8 @@ def test_import_costs_nothing_until_a_name_is_used() -> None:
 
 
 @pytest.mark.parametrize(
-    "library", ["torch", "cupy", "scipy", "matplotlib", "rich", "typer", "pandas", "safetensors", "array_api_strict", "tomli_w"]
+    "library",
+    ["torch", "cupy", "scipy", "matplotlib", "rich", "typer", "pandas", "safetensors", "array_api_strict", "tomli_w"],
 )
 def test_the_library_needs_only_numpy_and_array_api_compat(library: str) -> None:
     code = f"import sys, nnxp; [getattr(nnxp, n) for n in nnxp.__all__]; nnxp.Network(nnxp.Linear(2, 2)); print({library!r} in sys.modules)"
@@ -56,14 +57,14 @@ def imports(path: Path) -> set[str]:
     found: set[str] = set()
 
     class Visitor(ast.NodeVisitor):
-        def visit_If(self, node: Any) -> None:  # noqa: N802 - the visitor's protocol
+        def visit_If(self, node: Any) -> None:
             if not (isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"):
                 self.generic_visit(node)
 
-        def visit_Import(self, node: Any) -> None:  # noqa: N802
+        def visit_Import(self, node: Any) -> None:
             found.update(alias.name for alias in node.names)
 
-        def visit_ImportFrom(self, node: Any) -> None:  # noqa: N802
+        def visit_ImportFrom(self, node: Any) -> None:
             found.add(node.module)
 
     Visitor().visit(ast.parse(path.read_text()))
@@ -73,7 +74,13 @@ def imports(path: Path) -> set[str]:
 def test_only_the_seam_names_array_libraries() -> None:
     for path in modules():
         if path.parent.name != "_backend":
-            assert not {n.partition(".")[0] for n in imports(path)} & {"cupy", "cupyx", "torch", "numba", "array_api_strict"}, path
+            assert not {n.partition(".")[0] for n in imports(path)} & {
+                "cupy",
+                "cupyx",
+                "torch",
+                "numba",
+                "array_api_strict",
+            }, path
 
 
 @pytest.mark.parametrize("room", ["layers", "losses", "optimizers"])
@@ -105,7 +112,12 @@ def test_imports_point_one_way() -> None:
             continue
         for name in imports(path):
             parts = name.split(".")
-            if parts[0] == "nnxp" and len(parts) > 1 and parts[1] != room and parts[1] not in HANDED_ON.get(room, set()):
+            if (
+                parts[0] == "nnxp"
+                and len(parts) > 1
+                and parts[1] != room
+                and parts[1] not in HANDED_ON.get(room, set())
+            ):
                 assert LEVEL[parts[1]] >= LEVEL[room], f"{path} imports {name}"
 
 

@@ -16,18 +16,37 @@ _HALF = 0xFFFF
 # numerator and denominator, highest power first, of erf(x)/x in x^2 on |x| <= 0.46875, of exp(x^2) erfc(x)
 # in x up to 4, and of the asymptotic remainder in 1/x^2 beyond.
 _ERF_SMALL = (
-    (1.85777706184603153e-1, 3.16112374387056560e0, 1.13864154151050156e2, 3.77485237685302021e2, 3.20937758913846947e3),
+    (
+        1.85777706184603153e-1,
+        3.16112374387056560e0,
+        1.13864154151050156e2,
+        3.77485237685302021e2,
+        3.20937758913846947e3,
+    ),
     (1.0, 2.36012909523441209e1, 2.44024637934444173e2, 1.28261652607737228e3, 2.84423683343917062e3),
 )
 _ERFC_MIDDLE = (
     (
-        2.15311535474403846e-8, 5.64188496988670089e-1, 8.88314979438837594e0, 6.61191906371416295e1,
-        2.98635138197400131e2, 8.81952221241769090e2, 1.71204761263407058e3, 2.05107837782607147e3,
+        2.15311535474403846e-8,
+        5.64188496988670089e-1,
+        8.88314979438837594e0,
+        6.61191906371416295e1,
+        2.98635138197400131e2,
+        8.81952221241769090e2,
+        1.71204761263407058e3,
+        2.05107837782607147e3,
         1.23033935479799725e3,
     ),
     (
-        1.0, 1.57449261107098347e1, 1.17693950891312499e2, 5.37181101862009858e2, 1.62138957456669019e3,
-        3.29079923573345963e3, 4.36261909014324716e3, 3.43936767414372164e3, 1.23033935480374942e3,
+        1.0,
+        1.57449261107098347e1,
+        1.17693950891312499e2,
+        5.37181101862009858e2,
+        1.62138957456669019e3,
+        3.29079923573345963e3,
+        4.36261909014324716e3,
+        3.43936767414372164e3,
+        1.23033935480374942e3,
     ),
 )
 _ERFC_LARGE = (
@@ -53,7 +72,9 @@ def erf(xp: Any, x: Array) -> Array:
     large = xp.minimum(xp.maximum(size, xp.full_like(x, 4.0)), xp.full_like(x, 6.0))
     inverse = 1.0 / (large * large)
     tail = (_INVERSE_SQRT_PI - inverse * _ratio(_ERFC_LARGE, inverse)) / large
-    erfc = xp.where(size <= 4.0, xp.exp(-(middle * middle)) * _ratio(_ERFC_MIDDLE, middle), xp.exp(-(large * large)) * tail)
+    erfc = xp.where(
+        size <= 4.0, xp.exp(-(middle * middle)) * _ratio(_ERFC_MIDDLE, middle), xp.exp(-(large * large)) * tail
+    )
     outside = xp.sign(x) * (1.0 - erfc)
     # NaN fails every comparison, and comes through the sign.
     return xp.where(size <= 0.46875, small, outside)

@@ -8,7 +8,7 @@ line that mends it.
 import ctypes
 import warnings
 from contextlib import AbstractContextManager
-from functools import lru_cache
+from functools import cache
 from importlib.metadata import distributions
 from importlib.util import find_spec
 from typing import Any
@@ -20,7 +20,7 @@ from nnxp._checks import message
 from nnxp.errors import DeviceError
 
 
-class CudaUnavailable(DeviceError):
+class CudaError(DeviceError):
     """CUDA cannot be used; `reason` and `remedy` are the two halves of the message."""
 
     def __init__(self, asked: str, reason: str, remedy: str) -> None:
@@ -52,11 +52,11 @@ def install_line(driver: int) -> str:
 def import_cupy(asked: str) -> Any:
     """Import CuPy, or say which of the first three failures it is: absent, installed twice, or broken."""
     if find_spec("cupy") is None:
-        raise CudaUnavailable(asked, "CuPy is not installed", install_line(driver_version()))
+        raise CudaError(asked, "CuPy is not installed", install_line(driver_version()))
     wheels = sorted({name for d in distributions() if (name := d.metadata["Name"] or "").lower().startswith("cupy")})
     if len(wheels) > 1:
         remedy = f"pip uninstall {' '.join(wheels)}, then {install_line(driver_version())}"
-        raise CudaUnavailable(asked, f"several CuPy packages are installed ({', '.join(wheels)})", remedy)
+        raise CudaError(asked, f"several CuPy packages are installed ({', '.join(wheels)})", remedy)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -64,7 +64,7 @@ def import_cupy(asked: str) -> Any:
     except Exception as error:
         last = (str(error).strip().splitlines() or [type(error).__name__])[-1]
         remedy = f"pip list must show one cupy package: reinstall with {install_line(driver_version())}"
-        raise CudaUnavailable(asked, f"CuPy failed to import ({last})", remedy) from error
+        raise CudaError(asked, f"CuPy failed to import ({last})", remedy) from error
     return cupy
 
 
@@ -74,19 +74,20 @@ def check_runtime(cupy: Any, asked: str, index: int) -> None:
     driver = runtime.driverGetVersion()
     if driver == 0:
         remedy = "install NVIDIA's driver (in a container: --gpus all), or use device='cpu'"
-        raise CudaUnavailable(asked, "there is no usable NVIDIA driver", remedy)
+        raise CudaError(asked, "there is no usable NVIDIA driver", remedy)
     built_for = runtime.runtimeGetVersion()
     if driver // 1000 < built_for // 1000:
-        reason = f"CuPy is built for CUDA {built_for // 1000}, the driver supports up to {driver // 1000}.{driver % 1000 // 10}"
-        raise CudaUnavailable(asked, reason, f"update the driver, or {install_line(driver)} instead")
+        supported = f"{driver // 1000}.{driver % 1000 // 10}"
+        reason = f"CuPy is built for CUDA {built_for // 1000}, the driver supports up to {supported}"
+        raise CudaError(asked, reason, f"update the driver, or {install_line(driver)} instead")
     try:
         count = runtime.getDeviceCount()
     except runtime.CUDARuntimeError:
         count = 0
     if count == 0:
-        raise CudaUnavailable(asked, "the driver works but shows no GPU", "look at CUDA_VISIBLE_DEVICES and nvidia-smi")
+        raise CudaError(asked, "the driver works but shows no GPU", "look at CUDA_VISIBLE_DEVICES and nvidia-smi")
     if index >= count:
-        raise CudaUnavailable(asked, f"only {count} GPU(s) are visible", f"use cuda:0 to cuda:{count - 1}")
+        raise CudaError(asked, f"only {count} GPU(s) are visible", f"use cuda:0 to cuda:{count - 1}")
 
 
 def check_kernels(cupy: Any, asked: str, index: int) -> None:
@@ -96,20 +97,20 @@ def check_kernels(cupy: Any, asked: str, index: int) -> None:
             a = cupy.ones((2, 2), dtype="float32") + 1
         except Exception as error:
             remedy = f"reinstall with the toolkit's parts: {install_line(driver_version())}"
-            raise CudaUnavailable(asked, f"CuPy cannot compile a kernel ({_last_line(error)})", remedy) from error
+            raise CudaError(asked, f"CuPy cannot compile a kernel ({_last_line(error)})", remedy) from error
         try:
             a @ a
             cupy.cuda.get_current_stream().synchronize()
         except Exception as error:
             remedy = f"reinstall with the toolkit's parts: {install_line(driver_version())}"
-            raise CudaUnavailable(asked, f"cuBLAS does not work ({_last_line(error)})", remedy) from error
+            raise CudaError(asked, f"cuBLAS does not work ({_last_line(error)})", remedy) from error
 
 
 def _last_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[-1]
 
 
-@lru_cache(maxsize=None)
+@cache
 def probe(index: int) -> Any:
     """Try a GPU once for the whole process; return CuPy if it passes.
 
@@ -131,7 +132,7 @@ class CuPyLibrary(Library):
     word = "cuda"
 
     @property
-    def xp(self) -> Any:  # type: ignore[override]
+    def xp(self) -> Any:
         """CuPy behind array-api-compat, imported when the first GPU is used."""
         import array_api_compat.cupy
 
@@ -149,7 +150,7 @@ class CuPyLibrary(Library):
         """Describe every GPU, or the one reason why there is none."""
         try:
             cupy = probe(0)
-        except CudaUnavailable as error:
+        except CudaError as error:
             return [DeviceInfo("cuda", False, error.reason, error.remedy)]
         found = []
         for i in range(cupy.cuda.runtime.getDeviceCount()):

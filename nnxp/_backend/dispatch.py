@@ -4,7 +4,7 @@ The look-up is one dictionary access for every type after its first array: small
 overhead, and a search over libraries for each operation would be most of it.
 """
 
-from functools import lru_cache
+from functools import cache
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -23,7 +23,7 @@ _constants: dict[tuple[Any, ...], Array] = {}
 _MOST_CONSTANTS = 256
 
 
-@lru_cache(maxsize=None)
+@cache
 def load_library(room: str) -> Library:
     """Import one of our rooms, and with it the library it speaks to."""
     module: ModuleType = import_module(f"nnxp._backend.{room}")

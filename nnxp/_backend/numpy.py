@@ -69,9 +69,7 @@ class NumPyLibrary(Library):
             k1 = (k1 + agnostic.PHILOX_KEY_STEPS[1]) & 0xFFFFFFFF
         return np.stack((c0, c1, c2, c3), axis=-1).reshape(-1)[:count]
 
-    def checked_labels(
-        self, where: str, labels: Array, classes: int, ignore: int | None
-    ) -> tuple[Array, Array | None]:
+    def checked_labels(self, where: str, labels: Array, classes: int, ignore: int | None) -> tuple[Array, Array | None]:
         """Refuse an invalid label at once: on the host a look costs nothing."""
         if labels.size and (labels.min() < 0 or labels.max() >= classes):
             ignored = np.zeros(labels.shape, bool) if ignore is None else labels == ignore

@@ -26,7 +26,9 @@ class TorchLibrary(Library):
         except (RuntimeError, AssertionError) as error:
             reason = str(error).splitlines()[0]
             hint = "nnxp.devices() lists what is there"
-            raise DeviceError(message("Device", "a device that PyTorch can use", f"torch:{index}", f"{reason}; {hint}")) from None
+            raise DeviceError(
+                message("Device", "a device that PyTorch can use", f"torch:{index}", f"{reason}; {hint}")
+            ) from None
         if device.type == "cuda" and device.index is None:
             device = torch.device("cuda", torch.cuda.current_device())
         return f"torch:{device}", device

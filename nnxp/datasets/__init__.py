@@ -6,13 +6,15 @@ own size: a damaged, truncated, foreign or oversized file is one `FormatError` s
 line takes and returns a `DataSet`.
 """
 
+from nnxp.datasets.clouds import blobs, xor
 from nnxp.datasets.csv import CsvData, load_csv
+from nnxp.datasets.curves import circles, moons, spirals
 from nnxp.datasets.digits import digits
 from nnxp.datasets.idx import load_idx
 from nnxp.datasets.idx_folder import load_idx_folder
 from nnxp.datasets.npz import load_npz
-from nnxp.datasets.points import blobs, circles, moons, spirals, xor
-from nnxp.datasets.source import DataSet, load, load_all
+from nnxp.datasets.rows import load_all
+from nnxp.datasets.source import DataSet, load
 
 __all__ = [
     "CsvData",

@@ -72,8 +72,8 @@ def _read(stream: Any, path: FilePath, max_bytes: int) -> np.ndarray[Any, Any]:
     size = prod(shape) * dtype.itemsize
     data = read_at_most(stream, size + 1)
     if len(data) != size:
-        got = f"{len(data):,}" if len(data) < size else "more"
-        raise _foreign(path, f"{size:,} bytes after the header for shape {shape}", got)
+        got = len(data) if len(data) < size else "more"
+        raise _foreign(path, f"{size} bytes after the header for shape {shape}", got)
     array = np.frombuffer(data, dtype=dtype).reshape(shape)
     return array.astype(dtype.newbyteorder("="), copy=False)
 

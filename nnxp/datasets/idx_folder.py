@@ -1,6 +1,7 @@
 """A data set from a folder of IDX files, by their names."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,8 @@ def _find_pairs(folder: Path) -> dict[str, tuple[Path, Path]]:
 
 
 def _is_test(name: str) -> bool:
-    return "t10k" in name.lower() or "test" in name.lower()
+    # A word of its own: "latest" is no test.
+    return re.search(r"(?<![a-z])(t10k|test|testing)(?![a-z])", name.lower()) is not None
 
 
 def _read_pair(images: Path, labels: Path, max_bytes: int) -> tuple[HostArray, HostArray]:

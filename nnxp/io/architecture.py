@@ -72,16 +72,12 @@ def to_config(layer: Layer) -> Config:
     TypeError
         If a field holds anything else, such as a function.
     """
-    if not is_dataclass(layer):
-        raise TypeError(
-            message(
-                "save", "every layer to be a dataclass", type(layer).__name__, "write @dataclass(frozen=True) above it"
-            )
-        )
     name = type(layer).__name__
-    return {"type": name} | {
-        f.name: _to_json(f"{name}.{f.name}", getattr(layer, f.name)) for f in fields(layer) if f.init
-    }
+    if not is_dataclass(layer):
+        hint = "write @dataclass(frozen=True) above it"
+        raise TypeError(message("save", "every layer to be a dataclass", name, hint))
+    values = {f.name: _to_json(f"{name}.{f.name}", getattr(layer, f.name)) for f in fields(layer) if f.init}
+    return {"type": name} | values
 
 
 def _to_json(where: str, value: Any) -> Any:
@@ -171,8 +167,8 @@ class _Builder:
 
     def _kind(self, name: str) -> type[Layer]:
         if name not in self.known:
-            hint = did_you_mean(str(short(name)), self.known) or f"for a layer of your own, give layers=({name},)"
-            raise self.refuse("a layer that nnxp knows", name, hint if name.isidentifier() else "")
+            hint = did_you_mean(str(short(name)), self.known) or "for a layer of your own, give layers=(MyLayer,)"
+            raise self.refuse("a layer that nnxp knows", name, hint)
         return self.known[name]
 
     def _check(self, kind: type[Layer], values: dict[str, Any]) -> None:

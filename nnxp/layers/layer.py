@@ -84,10 +84,18 @@ class Mode(dict[Any, "Mode"]):
         This layer's noise.
     """
 
-    __slots__ = ("_children", "_draw", "_places", "consume", "input_gradient", "keep_cache", "path", "random", "training")
+    __slots__ = ("_draw", "_places", "consume", "input_gradient", "keep_cache", "path", "random", "training")
 
     def __init__(
-        self, path: str, places: dict[str, int], draw: Draw, *, training: bool, keep_cache: bool, input_gradient: bool, consume: bool
+        self,
+        path: str,
+        places: dict[str, int],
+        draw: Draw,
+        *,
+        training: bool,
+        keep_cache: bool,
+        input_gradient: bool,
+        consume: bool,
     ) -> None:
         super().__init__()
         self.path = path

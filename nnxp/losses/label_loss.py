@@ -4,7 +4,7 @@ import math
 from typing import Any, ClassVar, NamedTuple
 
 from nnxp._backend import Array, checked_labels, namespace
-from nnxp._checks import Shape, message
+from nnxp._checks import Shape, check_whole_number, message
 from nnxp.losses._inputs import check_beside, check_output, check_shape, dtype_name, is_integral, spread
 from nnxp.losses._values import freeze_classes, per_class
 from nnxp.losses.loss import Loss, check_reduction, check_sample_shape, reduced
@@ -49,8 +49,7 @@ class LabelLoss(Loss):
         where = type(self).__name__
         check_reduction(self)
         object.__setattr__(self, "weight", freeze_classes(where, "weight", self.weight))
-        if isinstance(self.ignore_index, bool) or not hasattr(self.ignore_index, "__index__"):
-            raise TypeError(message(where, "ignore_index to be a whole number", self.ignore_index))
+        check_whole_number(where, "ignore_index", self.ignore_index)
         object.__setattr__(self, "ignore_index", self.ignore_index.__index__())
 
     def denominator(self, output: Array, target: Array, sample_weight: Array | None = None) -> Any:

@@ -7,7 +7,7 @@ from nnxp._backend import Array, namespace
 from nnxp._checks import Shape, check_choice, fits, message
 from nnxp.losses._inputs import squeeze_hint
 
-__all__ = ["Loss", "LossFunction", "check_reduction", "reduced"]
+__all__ = ["REDUCTIONS", "Loss", "LossFunction", "check_reduction", "check_sample_shape", "reduced"]
 
 REDUCTIONS = ("mean", "sum", "none")
 

@@ -84,7 +84,8 @@ class LBFGS(Optimizer):
         Returns
         -------
         float
-            The loss there. ``net.gradient`` is that of the last evaluation, which may be another point's.
+            The loss there; infinity, with theta where it was, if every one was NaN. ``net.gradient`` is that of the
+            last evaluation, which may be another point's.
 
         Raises
         ------

@@ -60,8 +60,8 @@ class SGD(Optimizer):
         self._check_not_negative("momentum")
         check_number("SGD", "dampening", self.dampening)
         if self.nesterov and (self.momentum == 0 or self.dampening != 0):
-            got = f"momentum={self.momentum} and dampening={self.dampening}"
-            raise ValueError(message("SGD", "nesterov with a momentum and without dampening", got))
+            got = (self.momentum, self.dampening)
+            raise ValueError(message("SGD", "momentum above 0 and dampening 0 with nesterov", got))
 
     def initial_state(self) -> dict[str, float]:
         """Return the momentum buffer, if there is momentum."""

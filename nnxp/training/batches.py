@@ -1,6 +1,6 @@
 """Data as people have it, cut into batches: arrays, memory maps, lists, device arrays, or any iterable of batches."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -59,9 +59,11 @@ class ArrayData:
         order = self.indices
         if shuffle is not None:
             order = shuffle.permutation(len(self)) if order is None else shuffle.permutation(order)
-        for start in range(0, len(self), batch_size):
+        n = len(self)
+        for start in range(0, n, batch_size):
+            stop = min(start + batch_size, n)
             # Without an order a slice is enough: a view, not a copy.
-            rows = slice(start, start + batch_size) if order is None else order[start : start + batch_size]
+            rows = slice(start, stop) if order is None else order[start:stop]
             yield (
                 tuple(take(x, rows) for x in self.inputs),
                 None if self.target is None else take(self.target, rows),
@@ -78,7 +80,7 @@ class IterableData:
     def updates(self, batch_size: int) -> int | None:
         """Return the number of batches in an epoch, if it is known."""
         del batch_size
-        return len(self.source) if hasattr(self.source, "__len__") else None
+        return len(self.source) if isinstance(self.source, Sized) else None
 
     def batches(self, batch_size: int, shuffle: np.random.Generator | None = None) -> Iterator[Batch]:
         """Pass the batches on as they come."""
@@ -90,15 +92,15 @@ class IterableData:
             yield as_inputs(x), as_array(y), None if weight is None else as_array(weight)
 
 
-def as_data(where: str, x: Any, y: Any, weight: Any = None, *, target: bool = True) -> ArrayData | IterableData:
+def as_data(where: str, x: Any, y: Any, weight: Any = None) -> ArrayData | IterableData:
     """Wrap arrays, or an iterable of batches where there is no `y`."""
-    if target and y is None:
+    if y is None:
         if is_array(x) or not isinstance(x, Iterable):
             raise TypeError(message(where, "y, or an iterable of batches (x, y) as x", type(x).__name__))
         if weight is not None:
             raise ValueError(message(where, "sample_weight=None with an iterable", "weights", "yield (x, y, weight)"))
         return IterableData(x)
-    data = ArrayData(as_inputs(x), None if y is None else as_array(y), None if weight is None else as_array(weight))
+    data = ArrayData(as_inputs(x), as_array(y), None if weight is None else as_array(weight))
     lengths = [int(a.shape[0]) if a.ndim else 0 for a in (*data.inputs, data.target, data.weight) if a is not None]
     if len(set(lengths)) > 1:
         raise ValueError(message(where, "x, y and sample_weight of one length", ", ".join(map(str, lengths))))
@@ -116,7 +118,9 @@ def as_array(x: Any) -> Any:
         return x
     array = np.asarray(x)
     if array.dtype == object:
-        raise TypeError(message("fit", "numbers in arrays of one shape", type(x).__name__, "are the rows equally long?"))
+        raise TypeError(
+            message("fit", "numbers in arrays of one shape", type(x).__name__, "are the rows equally long?")
+        )
     return array
 
 
@@ -138,7 +142,9 @@ def class_weights(y: Any, weights: Mapping[int, float] | str, sample_weight: Any
     """
     labels = np.asarray(y)
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
-        raise ValueError(message("fit", "integer labels of shape (n,) with class_weight", f"{labels.dtype} {labels.shape}"))
+        raise ValueError(
+            message("fit", "integer labels of shape (n,) with class_weight", f"{labels.dtype} {labels.shape}")
+        )
     classes, positions, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if isinstance(weights, str):
         if weights != "balanced":

@@ -37,7 +37,13 @@ class EarlyStopping(Callback):
     """
 
     def __init__(
-        self, monitor: str = "val_loss", patience: int = 5, *, min_delta: float = 0.0, mode: str = "auto", restore_best: bool = True
+        self,
+        monitor: str = "val_loss",
+        patience: int = 5,
+        *,
+        min_delta: float = 0.0,
+        mode: str = "auto",
+        restore_best: bool = True,
     ) -> None:
         check_positive_int("EarlyStopping", "patience", patience)
         check_number("EarlyStopping", "min_delta", min_delta, low=0.0)
@@ -121,7 +127,9 @@ class CSVLog(Callback):
         """Write the head."""
         exists = self.path.exists()
         if exists and not self.append:
-            raise FileExistsError(message("CSVLog", "a path without a file", str(self.path), "append=True goes on in it"))
+            raise FileExistsError(
+                message("CSVLog", "a path without a file", str(self.path), "append=True goes on in it")
+            )
         if not exists:
             self._write(run.columns)
         self.append = True
@@ -208,4 +216,4 @@ class ReduceLROnPlateau(Callback):
             lr = float(run.optimizer.lr)  # type: ignore[arg-type]  # a number: on_start made sure
             lower = max(lr * self.factor, self.min_lr)
             if lr - lower > self.eps:
-                run.optimizer = replace(run.optimizer, lr=lower)
+                run.optimizer = replace(run.optimizer, lr=lower)  # type: ignore[type-var]  # every optimizer is a dataclass

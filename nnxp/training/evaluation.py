@@ -99,7 +99,11 @@ def evaluate(
 
 
 def evaluate_data(
-    net: "Network", data: ArrayData | IterableData, loss: "LossFunction | None", metrics: Sequence[Metric], batch_size: int
+    net: "Network",
+    data: ArrayData | IterableData,
+    loss: "LossFunction | None",
+    metrics: Sequence[Metric],
+    batch_size: int,
 ) -> dict[str, float]:
     """Evaluate data that is wrapped already."""
     mode = net.mode(training=False, keep_cache=False)
@@ -164,21 +168,17 @@ def predict(net: "Network", x: Any, *, batch_size: int = 1024) -> Any:
     """
     check_positive_int("predict", "batch_size", batch_size)
     mode = net.mode(training=False, keep_cache=False)
-    outputs, n = _Outputs(), None
+    outputs = _Outputs()
     for inputs, rows in _input_batches(x, batch_size):
-        n = rows
         output, _ = net.run(tuple(net.put_input(part) for part in inputs), mode)
         outputs.add(net.device.get(output), rows)
-    if n is None:
-        raise ValueError(message("predict", "at least one batch", "none"))
     return outputs.join()
 
 
 def _input_batches(x: Any, batch_size: int) -> Iterator[tuple[tuple[Any, ...], int | None]]:
     """Yield inputs, and the number of samples in all where it is known."""
     if isinstance(x, (tuple, list)) or hasattr(x, "shape") or not hasattr(x, "__iter__"):
-        data = as_data("predict", x, None, target=False)
-        assert isinstance(data, ArrayData)
+        data = ArrayData(as_inputs(x))
         # An empty array is one empty batch: its output's shape is still an answer.
         for inputs, _, _ in data.batches(batch_size) if len(data) else [(data.inputs, None, None)]:
             yield inputs, len(data)
@@ -205,6 +205,8 @@ class _Outputs:
         self._filled += len(output)
 
     def join(self) -> Any:
+        if self._whole is None and not self._parts:
+            raise ValueError(message("predict", "at least one batch", "none"))
         return self._whole if self._whole is not None else _concatenate(self._parts)
 
 
@@ -239,7 +241,9 @@ def predict_proba(net: "Network", x: Any, *, batch_size: int = 1024) -> Any:
     """
     if net.probabilities not in _PROBABILITIES:
         hint = "train with CrossEntropyLoss, NLLLoss, BCELoss or BCEWithLogitsLoss, or use predict"
-        raise ValueError(message("predict_proba", "a network whose last loss implies probabilities", net.probabilities, hint))
+        raise ValueError(
+            message("predict_proba", "a network whose last loss implies probabilities", net.probabilities, hint)
+        )
     return _PROBABILITIES[net.probabilities](np.asarray(predict(net, x, batch_size=batch_size), dtype=np.float64))
 
 

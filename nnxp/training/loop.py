@@ -162,7 +162,9 @@ def _check_data(
         if isinstance(part, IterableData):
             if epochs > 1 and iter(part.source) is part.source:
                 hint = "give a list, a DataLoader or an object whose __iter__ begins anew"
-                raise ValueError(message("fit", f"an iterable that can be run through {epochs} times", "an iterator", hint))
+                raise ValueError(
+                    message("fit", f"an iterable that can be run through {epochs} times", "an iterator", hint)
+                )
         elif part is not None:
             if len(part) == 0:
                 raise ValueError(message("fit", "at least one sample", "none"))
@@ -192,7 +194,10 @@ def _finish_epoch(
     net = run.net
     net.epoch += 1
     losses = loop.losses()
-    measured = {"loss": float(np.average(losses, weights=loop.sizes)) if len(losses) else float("nan"), **loop.tally.results()}
+    measured = {
+        "loss": float(np.average(losses, weights=loop.sizes)) if len(losses) else float("nan"),
+        **loop.tally.results(),
+    }
     if held_out is not None:
         found = evaluate_data(net, held_out, run.loss, metrics, max(batch_size, 1024))
         measured |= {f"val_{name}": value for name, value in found.items()}
@@ -205,7 +210,12 @@ class _Loop:
     """One epoch after another: the part that has to be quick."""
 
     def __init__(
-        self, run: Run, watchers: list[Callback], metrics: Sequence[Metric], clip_norm: float | None, clip_value: float | None
+        self,
+        run: Run,
+        watchers: list[Callback],
+        metrics: Sequence[Metric],
+        clip_norm: float | None,
+        clip_value: float | None,
     ) -> None:
         self.run = run
         self.metrics = metrics

@@ -61,6 +61,7 @@ def culprit(run: Run) -> str:
 
 def replay(net: Network, inputs: tuple[Any, ...]) -> list[tuple[str, str, Any]]:
     """Run the same step's forward pass again, and list every layer's path, name and output."""
+    model: Any
     model, record = probed(net.model)
     # The probes add no parameters, so the network's own views and noise serve.
     model.forward(net.views, *inputs, net.mode(training=True))

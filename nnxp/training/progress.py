@@ -41,9 +41,14 @@ class ProgressBar(Callback):
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
         self._bar = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("updates"), TimeRemainingColumn(),
-            console=Console(stderr=True), auto_refresh=False,
-        )  # fmt: skip
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("updates"),
+            TimeRemainingColumn(),
+            console=Console(stderr=True),
+            auto_refresh=False,
+        )
         total = None if run.updates is None else run.updates * run.epochs
         self._last = run.net.epoch + run.epochs
         self._task = self._bar.add_task(f"epoch {run.net.epoch + 1}/{self._last}", total=total)

@@ -129,4 +129,6 @@ class Monitor:
 
 
 def _less_is_better(column: str) -> bool:
-    return column.removeprefix("val_") in {"loss", "mae", "mse", "rmse", "seconds"} or column.endswith(("loss", "error"))
+    return column.removeprefix("val_") in {"loss", "mae", "mse", "rmse", "seconds"} or column.endswith(
+        ("loss", "error")
+    )

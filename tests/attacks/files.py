@@ -14,7 +14,7 @@ DAMAGED = "expected a sound safetensors file, got 'a damaged one ("
 
 @dataclass(frozen=True)
 class Attack:
-    """A file's bytes, and what the error says after the name of the file; a sentence may stop at a bracket or a space."""
+    """A file's bytes, and what the error says after the name of the file; it may stop at a bracket."""
 
     name: str
     content: bytes

@@ -1,0 +1,209 @@
+"""Pictures of data and of training; they need matplotlib, and leave its global state alone."""
+
+import math
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nnxp._backend import to_host
+from nnxp._checks import check_positive_int, message
+from nnxp._files import atomic_path
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from nnxp.training import History
+
+__all__ = ["plot_confusion_matrix", "plot_history", "plot_images"]
+
+# Okabe and Ito's colours, which the colour-blind can tell apart.
+_BLUE, _VERMILION, _GREY = "#0072B2", "#D55E00", "#9AA5B1"
+_MOST_IMAGES = 400
+_DPI = 150
+
+
+def plot_images(
+    images: Any, labels: Sequence[Any] | None = None, *, columns: int = 10, path: str | os.PathLike[str] | None = None
+) -> "Figure":
+    """Draw images in a grid, the largest value dark as ink.
+
+    Parameters
+    ----------
+    images : array
+        At most 400, of shape (n, height, width), (n, 1 or 3, height, width), or (n, pixels) if they are square.
+        Colours are in [0, 1], or bytes.
+    labels : sequence of length n, optional
+        What to write above each.
+    columns : int
+        How many side by side.
+    path : path, optional
+        Where to save the picture; the suffix says the format (``.png``, ``.svg``, ``.pdf``).
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A notebook shows it.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    ValueError
+        If the shapes do not fit, there is no image, or there are too many.
+    """
+    pictures = _as_pictures(to_host(images))
+    check_positive_int("plot_images", "columns", columns)
+    if labels is not None and len(labels) != len(pictures):
+        raise ValueError(message("plot_images", f"{len(pictures)} labels, one for each image", len(labels)))
+    columns = min(columns, len(pictures))
+    rows = math.ceil(len(pictures) / columns)
+    figure = _figure("plot_images", (0.8 * columns, (0.8 if labels is None else 1.05) * rows))
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    low, high = float(pictures.min()), float(pictures.max())
+    for i, axes in enumerate(grid):
+        axes.set_axis_off()
+        if i < len(pictures):
+            axes.imshow(pictures[i], cmap="gray_r", vmin=low, vmax=high, interpolation="nearest")
+            if labels is not None:
+                axes.set_title(str(labels[i]), fontsize=10, pad=3)
+    return _finish("plot_images", figure, path)
+
+
+def plot_history(history: "History", *, path: str | os.PathLike[str] | None = None) -> "Figure":
+    """Draw the loss of every batch, and of training and validation after every epoch, over the updates.
+
+    Parameters
+    ----------
+    history : History
+        What `fit` returned.
+    path : path, optional
+        As for `plot_images`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        One picture; the validation's curve is there if there was a validation.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    ValueError
+        If no epoch was completed.
+    """
+    if not history.updates:
+        raise ValueError(message("plot_history", "a history of at least one epoch", "none"))
+    figure = _figure("plot_history", (7.5, 4.2))
+    axes = figure.subplots()
+    batches = np.asarray(history.batch_loss)
+    axes.plot(np.arange(1, len(batches) + 1), batches, color=_GREY, linewidth=0.6, alpha=0.7, label="minibatch")
+    # Dots where the curve has few points; a single one would be invisible otherwise.
+    marker = "o" if len(history.updates) <= 30 else ""
+    for column, label, color in (("loss", "training", _BLUE), ("val_loss", "validation", _VERMILION)):
+        if column in history:
+            axes.plot(
+                history.updates, history[column], color=color, linewidth=2, marker=marker, markersize=4, label=label
+            )
+    axes.set(xlabel="updates", ylabel="loss", xlim=(0, max(len(batches), history.updates[-1]) * 1.01))
+    if np.nanmin(batches, initial=math.inf) >= 0:
+        axes.set_ylim(bottom=0)
+    axes.grid(color="#E5E8EB", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    return _finish("plot_history", figure, path)
+
+
+def plot_confusion_matrix(
+    matrix: Any, class_names: Sequence[Any] | None = None, *, path: str | os.PathLike[str] | None = None
+) -> "Figure":
+    """Draw a confusion matrix with its counts; the darker a cell, the larger its share of the row.
+
+    Parameters
+    ----------
+    matrix : array of int, shape (classes, classes)
+        From `nnxp.metrics.confusion_matrix`: row the true class, column the predicted one.
+    class_names : sequence of length classes, optional
+        For both axes; None takes 0, 1, ...
+    path : path, optional
+        As for `plot_images`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        With the accuracy in its title.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    ValueError
+        If the matrix is not square, or there is not one name for each class.
+    """
+    counts = to_host(matrix)
+    if counts.ndim != 2 or counts.shape[0] != counts.shape[1] or counts.size == 0:
+        raise ValueError(message("plot_confusion_matrix", "matrix of shape (classes, classes)", counts.shape))
+    n = len(counts)
+    names = [str(name) for name in (range(n) if class_names is None else class_names)]
+    if len(names) != n:
+        raise ValueError(message("plot_confusion_matrix", f"{n} class names", len(names)))
+    cell = max(0.48, 0.15 + 0.085 * len(str(counts.max())))
+    figure = _figure("plot_confusion_matrix", (2.0 + cell * n, 1.8 + cell * n))
+    axes = figure.subplots()
+    # The square root lifts rare mistakes off the background.
+    share = np.sqrt(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1))
+    axes.imshow(share, cmap="Blues", vmin=0, vmax=1.15)
+    for row, column in np.ndindex(n, n):
+        count = int(counts[row, column])
+        color = "#FFFFFF" if share[row, column] > 0.65 else "#1F2933" if count else "#B8C0C8"
+        weight = "bold" if row == column else "normal"
+        axes.text(column, row, str(count), ha="center", va="center", color=color, fontsize=9, fontweight=weight)
+    long = max(map(len, names)) > 3
+    axes.set_xticks(
+        range(n), names, rotation=45 if long else 0, ha="right" if long else "center", rotation_mode="anchor"
+    )
+    axes.set_yticks(range(n), names)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
+    right, total = int(np.trace(counts)), int(counts.sum())
+    axes.set(xlabel="predicted class", ylabel="true class")
+    axes.set_title(f"{right:,} of {total:,} correct" + (f" ({right / total:.1%})" if total else ""), fontsize=11)
+    return _finish("plot_confusion_matrix", figure, path)
+
+
+def _as_pictures(images: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+    """Return (n, height, width) or (n, height, width, 3)."""
+    shape = images.shape
+    if images.ndim == 2 and math.isqrt(shape[1]) ** 2 == shape[1]:
+        images = images.reshape(shape[0], math.isqrt(shape[1]), -1)
+    elif images.ndim == 4 and shape[1] in (1, 3):
+        images = images[:, 0] if shape[1] == 1 else images.transpose(0, 2, 3, 1)
+    if images.ndim not in (3, 4) or 0 in images.shape or (images.ndim == 4 and images.shape[-1] != 3):
+        expected = "images of shape (n, height, width), (n, 1 or 3, height, width), or (n, pixels) of squares"
+        raise ValueError(message("plot_images", expected, shape))
+    if len(images) > _MOST_IMAGES:
+        raise ValueError(
+            message("plot_images", f"at most {_MOST_IMAGES} images", len(images), "give a slice, images[:40]")
+        )
+    return images
+
+
+def _figure(where: str, size: tuple[float, float]) -> "Figure":
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ImportError(f"{where}: expected matplotlib to be installed; pip install 'nnxp[plot]'") from None
+    return Figure(figsize=size, layout="constrained", dpi=_DPI)
+
+
+def _finish(where: str, figure: "Figure", path: str | os.PathLike[str] | None) -> "Figure":
+    if path is not None:
+        formats = figure.canvas.get_supported_filetypes()
+        suffix = os.path.splitext(path)[1].lower().removeprefix(".")
+        if suffix not in formats:
+            raise ValueError(message(where, f"a path ending in one of {', '.join(sorted(formats))}", os.fspath(path)))
+        with atomic_path(path) as temporary:
+            figure.savefig(temporary, format=suffix)
+    return figure

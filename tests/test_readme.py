@@ -1,0 +1,68 @@
+"""The README is true: its Python runs and prints what it says, and its commands are those that exist."""
+
+from __future__ import annotations
+
+import contextlib
+import doctest
+import io
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+BLOCK = re.compile(r"```python\n(.*?)```(?:\n```text\n(.*?)```)?", re.DOTALL)
+
+
+def test_the_code_runs_and_prints_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {}
+    blocks = BLOCK.findall(README)
+    assert len(blocks) >= 6
+    for code, expected in blocks:
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(compile(code, "README.md", "exec"), names)
+        check = doctest.OutputChecker().check_output(expected, printed.getvalue(), doctest.ELLIPSIS)
+        assert check, f"README says\n{expected}\nbut this is printed:\n{printed.getvalue()}"
+
+
+def test_every_command_is_one_that_there_is() -> None:
+    listed = set(re.findall(r"^\| `nnxp (\w+)", README, re.MULTILINE))
+    shown = subprocess.run([sys.executable, "-m", "nnxp", "--help"], capture_output=True, text=True, check=True).stdout
+    for command in listed:
+        assert re.search(rf"\b{command}\b", shown), command
+    assert listed == {"train", "evaluate", "predict", "devices", "check", "reproduce"}
+
+
+def test_the_two_commands_are_what_ci_runs() -> None:
+    ci = (ROOT / ".ci" / "run").read_text()
+    commands = re.findall(r"^\$ (python3 -m venv.*)$", README, re.MULTILINE)
+    assert len(commands) == 2
+    for command in commands:
+        assert command in ci
+
+
+def test_every_extra_exists() -> None:
+    project = (ROOT / "pyproject.toml").read_text()
+    for extra in re.findall(r"\[([a-z0-9]+)\]'", README):
+        assert re.search(rf"^{extra} = \[", project, re.MULTILINE), extra
+
+
+def test_the_lists_of_what_there_is_are_complete() -> None:
+    import nnxp
+    from nnxp.layers import Layer
+    from nnxp.losses import Loss
+    from nnxp.optimizers import Optimizer
+
+    for name in nnxp.__all__:
+        member = getattr(nnxp, name)
+        if (
+            isinstance(member, type)
+            and issubclass(member, (Layer, Loss, Optimizer))
+            and member not in {Layer, Loss, Optimizer}
+        ):
+            assert re.search(rf"\b{name}\b", README), f"README does not mention {name}"
