@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnxp._checks import check_positive_int, message
+from nnxp._checks import Words, check_positive_int, message
 from nnxp.errors import GradientError
 from nnxp.random import generator
 
@@ -106,7 +106,7 @@ def check_gradients(
     when the backpropagated gradient lies between them.
     """
     if (y is None) != (loss is None):
-        raise ValueError(message("check_gradients", "y and loss together, or neither", "one of them"))
+        raise ValueError(message("check_gradients", "y and loss together, or neither", Words("one of them")))
     if sample is not None:
         check_positive_int("check_gradients", "sample", sample)
     trial = _Trial(net, x, y, loss)

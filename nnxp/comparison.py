@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnxp._backend import to_host
-from nnxp._checks import message
+from nnxp._checks import Words, message
 from nnxp._table import Table
 from nnxp.device import Device
 from nnxp.layers.layer import Layer
@@ -128,7 +128,7 @@ def compare_devices(
         Largest differences by layer, and the first layer of each device that departs.
     """
     if not devices:
-        raise ValueError(message("compare_devices", "at least one device", "none"))
+        raise ValueError(message("compare_devices", "at least one device", Words("none")))
     start = state or Network(model, device="cpu", dtype=dtype, seed=seed, input_shape=input_shape).state_dict()
     reference = _step(model, "cpu", "float64", x, y, loss, seed, input_shape, start)
     differences = []

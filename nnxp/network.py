@@ -1,6 +1,5 @@
 """A model's life on a device: its parameters, its forward and backward, and the way to every other room."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnxp._backend import Array, to_host
-from nnxp._checks import Shape, check_choice, check_number, fits, match_names, message
+from nnxp._backend import Array, library_of, to_host
+from nnxp._backend.dispatch import is_array
+from nnxp._checks import Shape, Words, check_choice, check_number, fits, match_names, message
 from nnxp._parameters import Node, Run, Slot, Store, walk
 from nnxp.device import Device
 from nnxp.initializers import Initializer
@@ -308,7 +308,7 @@ class Network:
         if cache.version != self._version:
             hint = "run forward again after an update"
             raise RuntimeError(
-                message("Network.backward", "a cache of the present theta", "one from before it moved", hint)
+                message("Network.backward", "a cache of the present theta", Words("one from before it moved"), hint)
             )
         if shapes(dy) != cache.output_shape and not isinstance(dy, tuple):
             raise ValueError(message("Network.backward", f"dy of shape {cache.output_shape}", shapes(dy)))
@@ -381,7 +381,7 @@ class Network:
         ]
         if wrong:
             raise ValueError(
-                message("Network.load_state_dict", f"the {len(wanted)} arrays of this model", ", ".join(wrong))
+                message("Network.load_state_dict", f"the {len(wanted)} arrays of this model", Words(", ".join(wrong)))
             )
         theta = np.concatenate([np.zeros(0), *(arrays[name].reshape(-1) for name in self._store.layout)])
         self.theta = self.device.put(theta, self.dtype)
@@ -485,7 +485,7 @@ class Network:
         return predict(self, x, batch_size=batch_size)
 
     def predict_proba(self, x: Any, *, batch_size: int = 1024) -> Any:
-        """Return the probabilities that the loss of the last fit implies; see its namesake in `nnxp.training.evaluation`."""
+        """Return the probabilities that the loss of the last fit implies; see `nnxp.training.evaluation`."""
         from nnxp.training.evaluation import predict_proba
 
         return predict_proba(self, x, batch_size=batch_size)
@@ -502,15 +502,5 @@ def shapes(y: Any) -> Any:
     return tuple(shapes(part) for part in y) if isinstance(y, tuple) else y if y is None else tuple(y.shape)
 
 
-def _place(x: object) -> str:
-    from nnxp._backend import library_of
-
-    try:
-        return f"an array on {library_of(x).locate(x)}"
-    except TypeError:
-        return f"a {type(x).__name__}"
-
-
-def parameter_count(layout: Mapping[str, Slot]) -> int:
-    """Count the numbers in a layout."""
-    return sum(math.prod(slot.spec.shape) for slot in layout.values())
+def _place(x: object) -> Words:
+    return Words(f"an array on {library_of(x).locate(x)}" if is_array(x) else f"a {type(x).__name__}")

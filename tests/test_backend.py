@@ -176,6 +176,6 @@ def test_subclasses_belong_to_the_library_of_their_ancestor() -> None:
 
 
 def test_foreign_objects_are_refused() -> None:
-    sentence = "nnxp: expected an array of NumPy, CuPy, PyTorch or array-api-strict, got 'list'"
+    sentence = "nnxp: expected an array of NumPy, CuPy, PyTorch or array-api-strict, got list"
     with pytest.raises(TypeError, match=f"^{re.escape(sentence)}$"):
         namespace([1.0])

@@ -127,7 +127,7 @@ def test_random_directions_see_what_the_sample_misses() -> None:
 
 
 def test_target_and_loss_come_together() -> None:
-    text = "check_gradients: expected y and loss together, or neither, got 'one of them'"
+    text = "check_gradients: expected y and loss together, or neither, got one of them"
     with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
         check_gradients(Network(Linear(4, 3)), X, LABELS)
 
@@ -170,5 +170,5 @@ def test_the_first_layer_that_departs_is_named() -> None:
 
 
 def test_a_comparison_needs_a_device() -> None:
-    with pytest.raises(ValueError, match=r"^compare_devices: expected at least one device, got 'none'$"):
+    with pytest.raises(ValueError, match=r"^compare_devices: expected at least one device, got none$"):
         compare_devices(Linear(4, 3), [], X, LABELS, CrossEntropyLoss())

@@ -86,7 +86,7 @@ def test_a_gradient_of_zeros_stays(backend: Backend) -> None:
 
 
 @pytest.mark.parametrize("norm_type", NORMS)
-@pytest.mark.parametrize("max_norm", [0.5, 100.0])
+@pytest.mark.parametrize("max_norm", [0.5, 100.0, math.inf])
 def test_clipping_equals_pytorch(norm_type: float, max_norm: float) -> None:
     torch = pytest.importorskip("torch")
     net = network("cpu")
@@ -117,6 +117,7 @@ def test_nothing_is_read_back_from_a_device_without_values(frozen: str | None) -
     ("clip", "sentence"),
     [
         (lambda net: clip_grad_norm(net, -1.0), "clip_grad_norm: expected max_norm in [0, inf), got -1.0"),
+        (lambda net: clip_grad_norm(net, math.nan), "clip_grad_norm: expected max_norm in [0, inf), got nan"),
         (lambda net: clip_grad_norm(net, 1.0, 0.0), "clip_grad_norm: expected norm_type in (0, inf), got 0.0"),
         (lambda net: clip_grad_value(net, -1.0), "clip_grad_value: expected clip_value in [0, inf), got -1.0"),
     ],

@@ -165,7 +165,7 @@ def test_a_generator_serves_for_one_epoch_alone() -> None:
 
     train(network(), batches(), None, epochs=1)
     text = (
-        "fit: expected an iterable that can be run through 2 times, got 'an iterator'; "
+        "fit: expected an iterable that can be run through 2 times, got an iterator; "
         "give a list, a DataLoader or an object whose __iter__ begins anew"
     )
     with pytest.raises(ValueError, match=sentence(text)):
@@ -234,7 +234,7 @@ def test_lbfgs_trains_on_the_whole_set(backend: Backend) -> None:
     history = train(net, optimizer=LBFGS(), batch_size=40, epochs=3)
     assert history["loss"][-1] < 0.3
     assert net.step == 3
-    text = "fit: expected one batch an epoch, got 'batch_size=32'; LBFGS needs the loss of all samples: batch_size=40"
+    text = "fit: expected one batch an epoch, got batch_size=32; LBFGS needs the loss of all samples: batch_size=40"
     with pytest.raises(ValueError, match=sentence(text)):
         train(net, optimizer=LBFGS())
 
@@ -268,13 +268,13 @@ def test_a_loss_and_a_metric_of_ones_own_will_do(backend: Backend) -> None:
         ({"clip_norm": 0.0}, "fit: expected clip_norm in (0, inf), got 0.0"),
         ({"validation": 1.5}, "fit: expected validation in (0, 1], got 1.5"),
         ({"validation": 0.001}, "fit: expected validation to leave samples on both sides of a split of 40, got 0.001"),
-        ({"validation": (X,)}, "fit: expected validation (x, y) or (x, y, weight), got '1 entries'"),
-        ({"y": LABELS[:7]}, "fit: expected x, y and sample_weight of one length, got '40, 7'"),
-        ({"x": X[:0], "y": LABELS[:0]}, "fit: expected at least one sample, got 'none'"),
+        ({"validation": (X,)}, "fit: expected validation (x, y) or (x, y, weight), got 1 entries"),
+        ({"y": LABELS[:7]}, "fit: expected x, y and sample_weight of one length, got 40, 7"),
+        ({"x": X[:0], "y": LABELS[:0]}, "fit: expected at least one sample, got none"),
         ({"verbose": "loud"}, "fit: expected verbose to be one of 'auto', 'bar', 'lines', True, False, got 'loud'"),
         ({"class_weight": "fair"}, "fit: expected class_weight to be a mapping or 'balanced', got 'fair'"),
-        ({"class_weight": {0: 1.0}, "y": np.zeros((40, 3))}, "fit: expected integer labels of shape (n,) with class_weight, got 'float64 (40, 3)'"),
-        ({"x": [(X, LABELS)], "y": None, "sample_weight": [1.0]}, "fit: expected sample_weight=None with an iterable, got 'weights'; yield (x, y, weight)"),
+        ({"class_weight": {0: 1.0}, "y": np.zeros((40, 3))}, "fit: expected integer labels of shape (n,) with class_weight, got float64 (40, 3)"),
+        ({"x": [(X, LABELS)], "y": None, "sample_weight": [1.0]}, "fit: expected sample_weight=None with an iterable, got weights; yield (x, y, weight)"),
         ({"x": [(X, LABELS)], "y": None, "validation": 0.5}, "fit: expected validation (x, y) with an iterable of batches, got 0.5"),
         ({"loss": CrossEntropyLoss(reduction="none")}, f"fit: expected a loss that reduces to one value, got {CrossEntropyLoss(reduction='none')}; use reduction='mean' or 'sum'"),
     ],
@@ -287,9 +287,9 @@ def test_bad_arguments_are_refused(options: dict[str, Any], text: str) -> None:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({"y": None}, "fit: expected y, or an iterable of batches (x, y) as x, got 'ndarray'"),
+        ({"y": None}, "fit: expected y, or an iterable of batches (x, y) as x, got ndarray"),
         ({"x": [[1.0], [1.0, 2.0]]}, None),
-        ({"x": [(X, LABELS, LABELS, X)], "y": None}, "fit: expected batches (x, y) or (x, y, weight), got 'tuple'"),
+        ({"x": [(X, LABELS, LABELS, X)], "y": None}, "fit: expected batches (x, y) or (x, y, weight), got tuple"),
     ],
 )
 def test_data_that_is_no_data_is_refused(options: dict[str, Any], text: str | None) -> None:
@@ -356,7 +356,7 @@ def test_predictions_come_back_in_order_as_numpy(backend: Backend) -> None:
 
 
 def test_predicting_needs_a_batch() -> None:
-    with pytest.raises(ValueError, match=sentence("predict: expected at least one batch, got 'none'")):
+    with pytest.raises(ValueError, match=sentence("predict: expected at least one batch, got none")):
         network().predict(iter([]))
 
 

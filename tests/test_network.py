@@ -61,7 +61,7 @@ def test_backward_fills_the_gradient_and_returns_dx(net: Network, backend: Backe
 def test_an_old_cache_is_refused(net: Network, backend: Backend) -> None:
     y, cache = net.forward(batch(backend))
     net.theta += 1.0
-    text = "Network.backward: expected a cache of the present theta, got 'one from before it moved'; run forward again after an update"
+    text = "Network.backward: expected a cache of the present theta, got one from before it moved; run forward again after an update"
     with pytest.raises(RuntimeError, match=sentence(text)):
         net.backward(cache, y)
 
@@ -74,13 +74,13 @@ def test_a_dy_of_another_shape_is_refused(net: Network, backend: Backend) -> Non
 
 def test_an_array_from_elsewhere_is_refused_by_the_first_layer(backend: Backend) -> None:
     net = Network(MODEL, device="strict:device2", seed=0)
-    text = f"Linear.forward: expected x on strict:device2, got 'an array on {backend.device}'; move it: net.device.put(x, 'float32')"
+    text = f"Linear.forward: expected x on strict:device2, got an array on {backend.device}; move it: net.device.put(x, 'float32')"
     with pytest.raises(TypeError, match=sentence(text)):
         net.forward(batch(backend))
 
 
 def test_a_list_is_refused_by_forward() -> None:
-    text = "Linear.forward: expected x on cpu, got 'a list'; move it: net.device.put(x, 'float32')"
+    text = "Linear.forward: expected x on cpu, got a list; move it: net.device.put(x, 'float32')"
     with pytest.raises(TypeError, match=sentence(text)):
         Network(MODEL, seed=0).forward([[1.0, 2.0, 3.0, 4.0]])
 

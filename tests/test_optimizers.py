@@ -344,6 +344,7 @@ BETAS = "betas to be two numbers in [0, 1)"
 MISTAKES: list[tuple[Callable[[], Any], str]] = [
     (lambda: SGD(lr=-0.1), f"SGD: expected {LR}, got -0.1"),
     (lambda: SGD(lr=float("nan")), f"SGD: expected {LR}, got nan"),
+    (lambda: SGD(lr=float("inf")), f"SGD: expected {LR}, got inf"),
     (lambda: SGD(lr=True), f"SGD: expected {LR}, got True"),
     (lambda: Adam(lr="fast"), f"Adam: expected {LR}, got 'fast'"),
     (lambda: SGD(momentum=-0.9), "SGD: expected momentum in [0, inf), got -0.9"),

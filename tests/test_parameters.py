@@ -224,7 +224,7 @@ def test_wrong_mapping_is_refused_with_everything_that_is_wrong_and_changes_noth
     state["9.weight"] = np.zeros((1,), "float32")
     sentence = (
         "Network.load_state_dict: expected the 5 arrays of this model, got "
-        "'missing 0.bias, missing 3.bias, unknown 9.weight, 2.weight of shape (3, 3) instead of (2, 3)'"
+        "missing 0.bias, missing 3.bias, unknown 9.weight, 2.weight of shape (3, 3) instead of (2, 3)"
     )
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         net.load_state_dict(state)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from nnxp._backend.library import Array, Library
-from nnxp._checks import message
+from nnxp._checks import Words, message
 
 # First word of a type's module -> our room. A closed list: nothing is imported by a name from outside.
 LIBRARIES = {"numpy": "numpy", "cupy": "cupy", "torch": "torch", "array_api_strict": "strict"}
@@ -58,7 +58,7 @@ def _learn(kind: type) -> Library:
             _by_type[kind] = library
             _namespaces[kind] = library.xp
             return library
-    raise TypeError(message("nnxp", "an array of NumPy, CuPy, PyTorch or array-api-strict", kind.__name__))
+    raise TypeError(message("nnxp", "an array of NumPy, CuPy, PyTorch or array-api-strict", Words(kind.__name__)))
 
 
 def is_array(x: object) -> bool:

@@ -1,5 +1,6 @@
 """Gradients kept within bounds: call between ``net.backward`` and ``optimizer.update``."""
 
+import math
 from typing import TYPE_CHECKING
 
 from nnxp._backend import Array, constant
@@ -19,7 +20,7 @@ def clip_grad_norm(net: "Network", max_norm: float, norm_type: float = 2.0) -> A
     net : Network
         Its gradient is changed in place, where parameters are trained; frozen ones do not count.
     max_norm : float
-        The largest norm that is left.
+        The largest norm that is left; ``inf`` only measures.
     norm_type : float
         The order p of the norm, above 0; ``inf`` takes the largest entry.
 
@@ -33,8 +34,10 @@ def clip_grad_norm(net: "Network", max_norm: float, norm_type: float = 2.0) -> A
     ValueError
         If `max_norm` is negative or `norm_type` is not positive.
     """
-    check_number("clip_grad_norm", "max_norm", max_norm, low=0.0)
-    check_number("clip_grad_norm", "norm_type", norm_type, low=0.0, open_low=True)
+    if max_norm != math.inf:
+        check_number("clip_grad_norm", "max_norm", max_norm, low=0.0)
+    if norm_type != math.inf:
+        check_number("clip_grad_norm", "norm_type", norm_type, low=0.0, open_low=True)
     xp, gradient = net.device.xp, net.gradient
     with net.device.context():
         pieces = [gradient[run.start : run.stop] for run in net.runs()]

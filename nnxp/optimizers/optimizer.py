@@ -1,5 +1,6 @@
 """The shape of an optimizer: a frozen dataclass of hyperparameters, and one pure step on vectors."""
 
+import math
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from nnxp._backend import Array
@@ -45,7 +46,7 @@ class Optimizer:
         where = type(self).__name__
         if not callable(self.lr):
             number = isinstance(self.lr, (int, float)) and not isinstance(self.lr, bool)
-            if not number or not self.lr >= 0.0:
+            if not number or not 0.0 <= self.lr < math.inf:
                 raise ValueError(message(where, "lr to be a number of at least 0 or a schedule", self.lr))
         self._check_not_negative("weight_decay")
         check_choice(where, "decay", self.decay, ("all", "weights"))

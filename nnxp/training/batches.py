@@ -8,7 +8,7 @@ import numpy as np
 
 from nnxp._backend import Array, library_of, namespace
 from nnxp._backend.dispatch import is_array
-from nnxp._checks import message
+from nnxp._checks import Words, message
 from nnxp.random import generator
 
 __all__ = ["ArrayData", "Batch", "IterableData", "as_data", "class_weights"]
@@ -87,7 +87,7 @@ class IterableData:
         del batch_size, shuffle
         for item in self.source:
             if not isinstance(item, (tuple, list)) or not 2 <= len(item) <= 3:
-                raise TypeError(message("fit", "batches (x, y) or (x, y, weight)", type(item).__name__))
+                raise TypeError(message("fit", "batches (x, y) or (x, y, weight)", Words(type(item).__name__)))
             x, y, weight = item if len(item) == 3 else (*item, None)
             yield as_inputs(x), as_array(y), None if weight is None else as_array(weight)
 
@@ -96,14 +96,16 @@ def as_data(where: str, x: Any, y: Any, weight: Any = None) -> ArrayData | Itera
     """Wrap arrays, or an iterable of batches where there is no `y`."""
     if y is None:
         if is_array(x) or not isinstance(x, Iterable):
-            raise TypeError(message(where, "y, or an iterable of batches (x, y) as x", type(x).__name__))
+            raise TypeError(message(where, "y, or an iterable of batches (x, y) as x", Words(type(x).__name__)))
         if weight is not None:
-            raise ValueError(message(where, "sample_weight=None with an iterable", "weights", "yield (x, y, weight)"))
+            raise ValueError(
+                message(where, "sample_weight=None with an iterable", Words("weights"), "yield (x, y, weight)")
+            )
         return IterableData(x)
     data = ArrayData(as_inputs(x), as_array(y), None if weight is None else as_array(weight))
     lengths = [int(a.shape[0]) if a.ndim else 0 for a in (*data.inputs, data.target, data.weight) if a is not None]
     if len(set(lengths)) > 1:
-        raise ValueError(message(where, "x, y and sample_weight of one length", ", ".join(map(str, lengths))))
+        raise ValueError(message(where, "x, y and sample_weight of one length", Words(", ".join(map(str, lengths)))))
     return data
 
 
@@ -119,7 +121,7 @@ def as_array(x: Any) -> Any:
     array = np.asarray(x)
     if array.dtype == object:
         raise TypeError(
-            message("fit", "numbers in arrays of one shape", type(x).__name__, "are the rows equally long?")
+            message("fit", "numbers in arrays of one shape", Words(type(x).__name__), "are the rows equally long?")
         )
     return array
 
@@ -143,7 +145,7 @@ def class_weights(y: Any, weights: Mapping[int, float] | str, sample_weight: Any
     labels = np.asarray(y)
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(
-            message("fit", "integer labels of shape (n,) with class_weight", f"{labels.dtype} {labels.shape}")
+            message("fit", "integer labels of shape (n,) with class_weight", Words(f"{labels.dtype} {labels.shape}"))
         )
     classes, positions, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if isinstance(weights, str):

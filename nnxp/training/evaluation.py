@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnxp._backend import Array, namespace
-from nnxp._checks import check_positive_int, message
+from nnxp._checks import Words, check_positive_int, message
 from nnxp.metrics import Metric, resolve
 from nnxp.training.batches import ArrayData, IterableData, as_data, as_inputs
 
@@ -206,7 +206,7 @@ class _Outputs:
 
     def join(self) -> Any:
         if self._whole is None and not self._parts:
-            raise ValueError(message("predict", "at least one batch", "none"))
+            raise ValueError(message("predict", "at least one batch", Words("none")))
         return self._whole if self._whole is not None else _concatenate(self._parts)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnxp._backend import Array
-from nnxp._checks import check_number, check_positive_int, message
+from nnxp._checks import Words, check_number, check_positive_int, message
 from nnxp.metrics import Metric, resolve
 from nnxp.optimizers import LBFGS, clip_grad_norm, clip_grad_value
 from nnxp.random import generator
@@ -138,7 +138,7 @@ def _split(
         return data, None
     if isinstance(validation, tuple):
         if not 2 <= len(validation) <= 3:
-            raise ValueError(message("fit", "validation (x, y) or (x, y, weight)", f"{len(validation)} entries"))
+            raise ValueError(message("fit", "validation (x, y) or (x, y, weight)", Words(f"{len(validation)} entries")))
         return data, as_data("fit", *validation)
     if isinstance(validation, float):
         check_number("fit", "validation", validation, low=0.0, high=1.0, open_low=True)
@@ -163,17 +163,17 @@ def _check_data(
             if epochs > 1 and iter(part.source) is part.source:
                 hint = "give a list, a DataLoader or an object whose __iter__ begins anew"
                 raise ValueError(
-                    message("fit", f"an iterable that can be run through {epochs} times", "an iterator", hint)
+                    message("fit", f"an iterable that can be run through {epochs} times", Words("an iterator"), hint)
                 )
         elif part is not None:
             if len(part) == 0:
-                raise ValueError(message("fit", "at least one sample", "none"))
+                raise ValueError(message("fit", "at least one sample", Words("none")))
             check = getattr(loss, "check_labels", None)
             if check and isinstance(part.target, np.ndarray) and net.output_shape and None not in net.output_shape:
                 check(part.target, net.output_shape)
     if isinstance(optimizer, LBFGS) and isinstance(data, ArrayData) and batch_size < len(data):
         hint = f"LBFGS needs the loss of all samples: batch_size={len(data)}"
-        raise ValueError(message("fit", "one batch an epoch", f"batch_size={batch_size}", hint))
+        raise ValueError(message("fit", "one batch an epoch", Words(f"batch_size={batch_size}"), hint))
 
 
 def _columns(metrics: Sequence[Metric], validated: bool) -> list[str]:
