@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from nnxp.comparison import *
     from nnxp.device import *
     from nnxp.errors import *
-    from nnxp.io import load, save
+    from nnxp.io import load
     from nnxp.layers import *
     from nnxp.losses import *
     from nnxp.network import *
@@ -40,7 +40,7 @@ _ROOMS = (
     "io",
 )
 # Rooms that are modules of their own in the public view lend only these names to it.
-_LENT = {"io": ("load", "save")}
+_LENT = {"io": ("load",)}
 
 
 def __getattr__(name: str) -> Any:

@@ -5,14 +5,14 @@ see runs, stretches of the vectors that are treated alike, with neighbours merge
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from nnxp._backend import Array
-from nnxp._checks import Shape
+from nnxp._backend import Array, to_host
+from nnxp._checks import Shape, Words, message
 from nnxp.device import Device
 from nnxp.initializers import Initializer
 from nnxp.layers.layer import BufferSpec, Layer, ParameterSpec, Views
@@ -180,3 +180,27 @@ class Store:
             else:
                 arrays[name] = np.array(self.device.get(self.buffers[name]))
         return arrays
+
+    def load(self, mapping: Mapping[str, Any]) -> None:
+        """Take parameters and buffers from arrays of any library; one error lists everything that does not fit."""
+        arrays = {name: to_host(value) for name, value in mapping.items()}
+        wanted = {name: self._shape(name) for name in self.order}
+        wrong = [f"missing {name}" for name in wanted if name not in arrays]
+        wrong += [f"unknown {name}" for name in arrays if name not in wanted]
+        wrong += [
+            f"{name} of shape {arrays[name].shape} instead of {shape}"
+            for name, shape in wanted.items()
+            if name in arrays and arrays[name].shape != shape
+        ]
+        if wrong:
+            what = f"the {len(wanted)} arrays of this model"
+            raise ValueError(message("Network.load_state_dict", what, Words(", ".join(wrong))))
+        parts = [np.zeros(0), *(arrays[name].reshape(-1) for name in self.layout)]
+        theta = np.concatenate(parts, dtype=self.dtype, casting="unsafe")
+        with self.device.context():
+            self.theta[...] = self.device.put(theta, self.dtype)
+            for name, buffer in self.buffers.items():
+                buffer[...] = self.device.xp.astype(self.device.put(arrays[name]), buffer.dtype)
+
+    def _shape(self, name: str) -> tuple[int, ...]:
+        return self.layout[name].spec.shape if name in self.layout else tuple(self.buffers[name].shape)

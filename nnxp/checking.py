@@ -151,7 +151,7 @@ def _probes(
             yield f"{name}{index}", float(gradient[place]), {name: direction}
     if sample is not None:
         for number in range(1, _DIRECTIONS + 1):
-            along: dict[str, Host] = {name: rng.normal(size=g.shape) for name, g in gradients.items()}
+            along = {name: np.asarray(rng.normal(size=g.shape)) for name, g in gradients.items()}
             length = np.sqrt(sum(float((d * d).sum()) for d in along.values()))
             for d in along.values():
                 d /= length

@@ -370,28 +370,8 @@ class Network:
         ValueError
             If entries are missing, unknown or misshapen; one message lists them all, and nothing is changed.
         """
-        arrays = {name: to_host(value) for name, value in mapping.items()}
-        wanted = {name: self._shape(name) for name in self._store.order}
-        wrong = [f"missing {name}" for name in wanted if name not in arrays]
-        wrong += [f"unknown {name}" for name in arrays if name not in wanted]
-        wrong += [
-            f"{name} of shape {arrays[name].shape} instead of {shape}"
-            for name, shape in wanted.items()
-            if name in arrays and arrays[name].shape != shape
-        ]
-        if wrong:
-            raise ValueError(
-                message("Network.load_state_dict", f"the {len(wanted)} arrays of this model", Words(", ".join(wrong)))
-            )
-        theta = np.concatenate([np.zeros(0), *(arrays[name].reshape(-1) for name in self._store.layout)])
-        self.theta = self.device.put(theta, self.dtype)
-        with self.device.context():
-            for name, buffer in self._store.buffers.items():
-                buffer[...] = self.device.xp.astype(self.device.put(arrays[name]), buffer.dtype)
-
-    def _shape(self, name: str) -> tuple[int, ...]:
-        slot = self._store.layout.get(name)
-        return slot.spec.shape if slot else tuple(self._store.buffers[name].shape)
+        self._store.load(mapping)
+        self._version += 1
 
     def snapshot(self) -> dict[str, Array]:
         """Copy parameters and buffers on the device, for `restore`."""

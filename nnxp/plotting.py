@@ -77,21 +77,14 @@ def plot_history(history: "History", *, path: str | os.PathLike[str] | None = No
     Parameters
     ----------
     history : History
-        What `fit` returned.
+        What `fit` returned, with at least one epoch (else a ValueError).
     path : path, optional
         As for `plot_images`.
 
     Returns
     -------
     matplotlib.figure.Figure
-        One picture; the validation's curve is there if there was a validation.
-
-    Raises
-    ------
-    ImportError
-        If matplotlib is not installed.
-    ValueError
-        If no epoch was completed.
+        The validation's curve is there if there was a validation.
     """
     if not history.updates:
         raise ValueError(message("plot_history", "a history of at least one epoch", "none"))
@@ -101,7 +94,7 @@ def plot_history(history: "History", *, path: str | os.PathLike[str] | None = No
     axes.plot(np.arange(1, len(batches) + 1), batches, color=_GREY, linewidth=0.6, alpha=0.7, label="minibatch")
     # Dots where the curve has few points; a single one would be invisible otherwise.
     marker = "o" if len(history.updates) <= 30 else ""
-    for column, label, color in (("loss", "training", _BLUE), ("val_loss", "validation", _VERMILION)):
+    for column, label, color in (("loss", "training (epoch mean)", _BLUE), ("val_loss", "validation", _VERMILION)):
         if column in history:
             axes.plot(
                 history.updates, history[column], color=color, linewidth=2, marker=marker, markersize=4, label=label
@@ -137,8 +130,6 @@ def plot_confusion_matrix(
 
     Raises
     ------
-    ImportError
-        If matplotlib is not installed.
     ValueError
         If the matrix is not square, or there is not one name for each class.
     """
@@ -175,18 +166,19 @@ def plot_confusion_matrix(
 
 def _as_pictures(images: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Return (n, height, width) or (n, height, width, 3)."""
-    shape = images.shape
-    if images.ndim == 2 and math.isqrt(shape[1]) ** 2 == shape[1]:
-        images = images.reshape(shape[0], math.isqrt(shape[1]), -1)
-    elif images.ndim == 4 and shape[1] in (1, 3):
-        images = images[:, 0] if shape[1] == 1 else images.transpose(0, 2, 3, 1)
-    if images.ndim not in (3, 4) or 0 in images.shape or (images.ndim == 4 and images.shape[-1] != 3):
+    shape, side = images.shape, math.isqrt(images.shape[1]) if images.ndim == 2 else 0
+    colors = images.ndim == 4 and shape[1] in (1, 3)
+    if 0 in shape or not (images.ndim == 3 or colors or (side and side**2 == shape[1])):
         expected = "images of shape (n, height, width), (n, 1 or 3, height, width), or (n, pixels) of squares"
         raise ValueError(message("plot_images", expected, shape))
     if len(images) > _MOST_IMAGES:
         raise ValueError(
             message("plot_images", f"at most {_MOST_IMAGES} images", len(images), "give a slice, images[:40]")
         )
+    if side:
+        return images.reshape(-1, side, side)
+    if colors:
+        return images[:, 0] if shape[1] == 1 else images.transpose(0, 2, 3, 1)
     return images
 
 

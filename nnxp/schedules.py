@@ -2,7 +2,7 @@
 
 They count updates, not epochs, hold no state, and answer for any update at once. In the place of PyTorch's
 `optimizer` stands the base rate `lr`; hand a schedule to an optimizer as its ``lr``. Any callable of the
-number of updates will do as well.
+number of updates will do as well. A number out of its range is a ValueError in the constructor.
 """
 
 import math

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import tracemalloc
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +20,10 @@ from nnxp import (
     BCEWithLogitsLoss,
     Callback,
     CrossEntropyLoss,
+    Device,
     Dropout,
     L1Loss,
+    Layer,
     Linear,
     MSELoss,
     Network,
@@ -245,6 +250,8 @@ def test_several_outputs_of_one_unit_train_with_binary_loss(backend: Backend) ->
         net, X, (X[:, :1] > 0).astype(np.float32), loss=BCEWithLogitsLoss(), epochs=30, metrics=["accuracy"]
     )
     assert history["loss"][-1] < history["loss"][0]
+    right = (net.predict(X) > 0.0) == (X[:, :1] > 0)
+    assert_close(net.evaluate(X, (X[:, :1] > 0) * 1.0, metrics=["accuracy"])["accuracy"], right.mean())
 
 
 def test_a_loss_and_a_metric_of_ones_own_will_do(backend: Backend) -> None:
@@ -408,3 +415,69 @@ def test_training_is_equal_on_every_device() -> None:
     for name in names[1:]:
         np.testing.assert_allclose(losses[name][0], losses["cpu"][0], rtol=1e-6)
         np.testing.assert_allclose(losses[name][-1], losses["cpu"][-1], rtol=1e-3)
+
+
+def test_a_device_without_float64_trains_in_float32() -> None:
+    net, other = network("strict:no_float64"), network()
+    for each in (net, other):
+        train(each, validation=0.2, metrics=["accuracy", "f1"], clip_norm=1.0)
+    assert_close(net.device.get(net.theta), other.theta, "float32")
+
+
+@dataclass(frozen=True)
+class Depth(Layer):
+    """Writes down how deep in the device's context it runs."""
+
+    seen: list[int]
+    depth: list[int]
+
+    def forward(self, p: Any, x: Any, mode: Any) -> tuple[Any, Any]:
+        self.seen.append(self.depth[0])
+        return x, None
+
+    def backward(self, p: Any, g: Any, cache: Any, dy: Any) -> Any:
+        self.seen.append(self.depth[0])
+        return dy
+
+
+def test_every_entry_makes_the_networks_device_current(monkeypatch: pytest.MonkeyPatch) -> None:
+    depth, seen = [0], []
+
+    @contextlib.contextmanager
+    def context(self: Any, handle: Any) -> Iterator[None]:
+        depth[0] += 1
+        yield
+        depth[0] -= 1
+
+    monkeypatch.setattr(type(Device("strict").library), "context", context)
+    net = Network(Sequential(Linear(3, 3), Depth(seen, depth)), device="strict", seed=0)
+    x = net.device.put(X)
+    y, cache = net.forward(x)
+    net.backward(cache, y)
+    assert seen == [1, 1]
+    train(net, epochs=1, validation=0.2)
+    net.predict(X)
+    net.evaluate(X, LABELS)
+    assert min(seen) >= 1
+    assert depth == [0]
+
+
+@pytest.mark.slow
+def test_a_long_run_and_a_large_set_take_flat_memory(tmp_path: Path) -> None:
+    def peak(rows: int) -> int:
+        x = np.lib.format.open_memmap(tmp_path / f"{rows}.npy", mode="w+", dtype=np.float32, shape=(rows, 64))
+        net = Network(Sequential(Linear(64, 64), ReLU(), Linear(64, 1)), seed=0)
+        targets = np.zeros((rows, 1), np.float32)
+        options: dict[str, Any] = {"loss": MSELoss(), "optimizer": Adam(), "batch_size": 256, "verbose": False}
+        net.fit(x[:512], targets[:512], **options)
+        tracemalloc.start()
+        net.fit(x, targets, **options)
+        net.evaluate(x, targets)
+        net.predict(x)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    small, large = peak(8_000), peak(80_000)
+    # What grows is the order of the rows, the targets' and outputs' own few bytes a row, and one loss a batch.
+    assert large - small < 72_000 * 40, (small, large)

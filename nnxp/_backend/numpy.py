@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ from nnxp._backend.library import Array, DeviceInfo, Library
 from nnxp._checks import message
 from nnxp.errors import DeviceError
 
-_U32 = np.uint64(0xFFFFFFFF)
-_SHIFT = np.uint64(32)
+# Counters at a time: their words and products fit the second-level cache.
+_PIECE = 8192
+_LOW, _HIGH = (0, 1) if sys.byteorder == "little" else (1, 0)
 
 
 class NumPyLibrary(Library):
@@ -55,19 +57,16 @@ class NumPyLibrary(Library):
         return np.add.reduce(x, axis=0)
 
     def random_words(self, like: Array, count: int, key: tuple[int, int], counter: tuple[int, int, int]) -> Array:
-        """Philox4x32-10 with true 64-bit products, a fifth of the agnostic twin's operations."""
+        """Philox4x32-10 with true 64-bit products, whose halves are views; in pieces that stay in the cache."""
         del like
-        c0: Any = np.arange(-(-count // 4), dtype=np.uint64)
-        c1, c2, c3 = (np.full_like(c0, c & 0xFFFFFFFF) for c in counter)
-        m0, m1 = (np.uint64(m) for m in agnostic.PHILOX_MULTIPLIERS)
-        k0, k1 = key
-        for _ in range(agnostic.PHILOX_ROUNDS):
-            product0, product1 = c0 * m0, c2 * m1
-            c0, c1 = (product1 >> _SHIFT) ^ c1 ^ np.uint64(k0), product1 & _U32
-            c2, c3 = (product0 >> _SHIFT) ^ c3 ^ np.uint64(k1), product0 & _U32
-            k0 = (k0 + agnostic.PHILOX_KEY_STEPS[0]) & 0xFFFFFFFF
-            k1 = (k1 + agnostic.PHILOX_KEY_STEPS[1]) & 0xFFFFFFFF
-        return np.stack((c0, c1, c2, c3), axis=-1).reshape(-1)[:count]
+        blocks = -(-count // 4)
+        words = np.empty((blocks, 4), dtype=np.uint32)
+        for start in range(0, blocks, _PIECE):
+            piece = words[start : start + _PIECE]
+            piece[:, 0] = np.arange(start, start + len(piece), dtype=np.uint32)
+            piece[:, 1:] = np.array(counter, dtype=np.uint64).astype(np.uint32)
+            _philox(piece, key)
+        return words.reshape(-1)[:count]
 
     def checked_labels(self, where: str, labels: Array, classes: int, ignore: int | None) -> tuple[Array, Array | None]:
         """Refuse an invalid label at once: on the host a look costs nothing."""
@@ -78,6 +77,29 @@ class NumPyLibrary(Library):
                 raise ValueError(message(where, f"labels in [0, {classes - 1}]", wrong.flat[0]))
             return np.where(ignored, 0, labels), None
         return labels, None
+
+
+def _philox(words: Array, key: tuple[int, int]) -> None:
+    """Turn counters (n, 4) into random words, in place."""
+    m0, m1 = (np.uint64(m) for m in agnostic.PHILOX_MULTIPLIERS)
+    c0, c1, c2, c3 = (np.ascontiguousarray(words[:, i]) for i in range(4))
+    products = np.empty((2, len(words)), dtype=np.uint64)
+    halves = products.view(np.uint32).reshape(2, len(words), 2)
+    (low0, low1), (high0, high1) = halves[:, :, _LOW], halves[:, :, _HIGH]
+    k0, k1 = key
+    for _ in range(agnostic.PHILOX_ROUNDS):
+        np.multiply(c0, m0, out=products[0], dtype=np.uint64)
+        np.multiply(c2, m1, out=products[1], dtype=np.uint64)
+        np.bitwise_xor(high1, c1, out=c0)
+        np.bitwise_xor(high0, c3, out=c2)
+        c0 ^= np.uint32(k0)
+        c2 ^= np.uint32(k1)
+        c1[...] = low1
+        c3[...] = low0
+        k0 = (k0 + agnostic.PHILOX_KEY_STEPS[0]) & 0xFFFFFFFF
+        k1 = (k1 + agnostic.PHILOX_KEY_STEPS[1]) & 0xFFFFFFFF
+    for i, word in enumerate((c0, c1, c2, c3)):
+        words[:, i] = word
 
 
 LIBRARY = NumPyLibrary()

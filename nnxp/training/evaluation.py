@@ -95,7 +95,14 @@ def evaluate(
     """
     check_positive_int("evaluate", "batch_size", batch_size)
     data = as_data("evaluate", x, y, sample_weight)
-    return evaluate_data(net, data, loss or net.loss, [resolve(metric) for metric in metrics], batch_size)
+    loss = loss or net.loss
+    return evaluate_data(net, data, loss, resolve_all(metrics, loss), batch_size)
+
+
+def resolve_all(metrics: Sequence[Metric | str | Callable[..., float]], loss: "LossFunction | None") -> list[Metric]:
+    """Turn names and functions into metrics; where the loss takes logits, one output says yes above 0."""
+    threshold = 0.0 if getattr(loss, "probabilities", None) == "sigmoid" else 0.5
+    return [resolve(metric, threshold=threshold) for metric in metrics]
 
 
 def evaluate_data(

@@ -8,11 +8,11 @@ import numpy as np
 
 from nnxp._backend import Array
 from nnxp._checks import Words, check_number, check_positive_int, message
-from nnxp.metrics import Metric, resolve
+from nnxp.metrics import Metric
 from nnxp.optimizers import LBFGS, clip_grad_norm, clip_grad_value
 from nnxp.random import generator
 from nnxp.training.batches import ArrayData, Batch, IterableData, as_data, class_weights
-from nnxp.training.evaluation import Tally, evaluate_data, put_batch, to_floats
+from nnxp.training.evaluation import Tally, evaluate_data, put_batch, resolve_all, to_floats
 from nnxp.training.history import History
 from nnxp.training.interrupt import Interrupt
 from nnxp.training.progress import progress
@@ -108,7 +108,7 @@ def fit(
     data, held_out = _split(net, data, validation)
     _check_data(net, data, held_out, loss, epochs, optimizer, batch_size)
 
-    chosen = [resolve(metric) for metric in metrics]
+    chosen = resolve_all(metrics, loss)
     run = Run(net, loss, optimizer, epochs, data.updates(batch_size), _columns(chosen, held_out is not None))
     net.loss = loss
     net.probabilities = getattr(loss, "probabilities", None)

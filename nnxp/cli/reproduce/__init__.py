@@ -12,9 +12,10 @@ from nnxp._checks import check_choice, message
 __all__ = ["NAMES", "reproduce"]
 
 NAMES = ("xor", "digits", "two-layer", "book", "affine")
+_TAKES = {"data": ("book",), "pictures": ("digits", "two-layer")}
 
 
-def reproduce(name: str, data: Path | None = None) -> int:
+def reproduce(name: str, data: Path | None = None, pictures: Path | None = None) -> int:
     """Run one source's system, and print its claims beside what came out.
 
     Parameters
@@ -23,6 +24,8 @@ def reproduce(name: str, data: Path | None = None) -> int:
         The source.
     data : path, optional
         For ``book``: a folder with MNIST as IDX files, on which it then trains as well.
+    pictures : path, optional
+        For ``digits`` and ``two-layer``: a folder for the pictures that the source shows. Nothing is overwritten.
 
     Returns
     -------
@@ -32,18 +35,22 @@ def reproduce(name: str, data: Path | None = None) -> int:
     Raises
     ------
     ValueError
-        If there is no such source, or it takes no data.
+        If there is no such source, or it takes no data or shows no pictures.
     FormatError
-        If the folder does not hold a pair of IDX files.
+        If the folder does not hold IDX files that fit together.
+    FileExistsError
+        If a picture is there already.
     OSError
-        If it cannot be read.
+        If a folder cannot be read or written to.
+    ImportError
+        If pictures are asked for without matplotlib.
     """
     check_choice("reproduce", "name", name, NAMES)
-    if name == "book":
-        from nnxp.cli.reproduce import book
-
-        return book.run(data)
-    if data is not None:
-        raise ValueError(message("reproduce", "data with book alone", name, f"nnxp reproduce {name} brings its own"))
+    options = {}
+    for option, value in (("data", data), ("pictures", pictures)):
+        if value is not None:
+            if name not in _TAKES[option]:
+                raise ValueError(message("reproduce", f"{option} with {' or '.join(_TAKES[option])} alone", name))
+            options[option] = Path(value)
     module = import_module(f"{__name__}.{name.replace('-', '_')}")
-    return int(module.run())
+    return int(module.run(**options))

@@ -5,10 +5,13 @@ whole table. The source prints no numbers: its pictures show a loss that falls a
 targets.
 """
 
+from pathlib import Path
+
 import numpy as np
 
-from nnxp import SGD, Linear, MSELoss, Network, Sequential, Sigmoid, initializers
+from nnxp import SGD, Linear, MSELoss, Network, Sequential, Sigmoid, initializers, plotting
 from nnxp.cli.reproduce._claims import Claim, report
+from nnxp.cli.reproduce._pictures import picture_paths
 
 __all__ = ["run"]
 
@@ -18,8 +21,9 @@ ITERATIONS = 1500
 LARGEST_DISTANCE = 0.05
 
 
-def run() -> int:
+def run(pictures: Path | None = None) -> int:
     """Train, and print how the loss fell and what the network answers; 0 if both are as the source shows them."""
+    paths = picture_paths(pictures, "loss") if pictures else []
     x = np.array([[0.0, 0.0, 1.0], [0.0, 1.0, 1.0], [1.0, 0.0, 1.0], [1.0, 1.0, 1.0]])
     y = np.array([[0.0], [1.0], [1.0], [0.0]])
     net = Network(
@@ -35,6 +39,8 @@ def run() -> int:
     losses = [*history["loss"], net.evaluate(x, y)["loss"]]  # before each iteration, and after the last
     rises = int(np.sum(np.diff(losses) > 0.0))
     outputs = net.predict(x)
+    for path in paths:
+        plotting.plot_history(history, path=path)
     distance = float(np.max(np.abs(outputs - y)))
 
     print(f"3 -> 4 -> 1, sigmoid, no biases, {ITERATIONS} iterations, step size {STEP_SIZE}, seed {SEED}\n")

@@ -1,0 +1,28 @@
+"""The work of ``nnxp evaluate``."""
+
+from pathlib import Path
+
+from nnxp.cli._build import samples
+from nnxp.cli._folder import open_run
+from nnxp.datasets import load_all
+
+__all__ = ["evaluate_run"]
+
+
+def evaluate_run(folder: Path, data: str, target: str | None, device: str | None) -> int:
+    """Print loss and metric on all rows."""
+    run = open_run("evaluate", folder, device)
+    x, y = load_all(data, target or _known_target(run.target, data), classes=run.goal.classes)
+    x = samples(x)
+    run.check_samples("evaluate", x.shape[1:], data)
+    assert y is not None  # a target is required where `features` is not given
+    found = run.net.evaluate(x, y if run.goal.classes else y.reshape(len(y), -1), metrics=[run.goal.metric])
+    print(f"samples: {len(x):,}")
+    for name, value in found.items():
+        print(f"{name}: {value:.4f}")
+    return 0
+
+
+def _known_target(target: str | None, data: str) -> str | None:
+    """Return the column that training took, where there are columns."""
+    return target if data.lower().endswith(".csv") else None

@@ -1,0 +1,117 @@
+"""What a training run came to, and how to repeat it."""
+
+import platform
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tomli_w
+
+from nnxp import __version__
+from nnxp.cli._goal import Goal
+from nnxp.cli.settings import Settings
+from nnxp.datasets import DataSet
+from nnxp.network import Network
+from nnxp.optimizers import Optimizer
+from nnxp.training import History
+
+__all__ = ["Report"]
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """A run that has ended.
+
+    Attributes
+    ----------
+    settings, data, goal, optimizer, net, history
+        What was done.
+    best_epoch : int
+        Whose weights the network has.
+    test : dict of str to float
+        Loss and metric on the test part.
+    """
+
+    settings: Settings
+    data: DataSet
+    goal: Goal
+    optimizer: Optimizer
+    net: Network
+    history: History
+    best_epoch: int
+    test: dict[str, float]
+
+    @property
+    def seconds_per_epoch(self) -> float:
+        """The mean, with its validation."""
+        return float(np.mean(self.history["seconds"]))
+
+    @property
+    def samples_per_second(self) -> float:
+        """Trained on."""
+        held_out = round(len(self.data.x_train) * self.settings.validation)
+        return (len(self.data.x_train) - held_out) / self.seconds_per_epoch
+
+    def options(self) -> dict[str, Any]:
+        """Return the options of ``nnxp train`` as they were resolved; what says nothing is left out."""
+        s = self.settings
+        found = {
+            "target": s.target,
+            "device": self.net.device.name,
+            "hidden": ",".join(map(str, s.hidden)) or "none",
+            "activation": str(s.activation),
+            "dropout": s.dropout,
+            "dtype": str(s.dtype),
+            "loss": str(self.goal.loss_name),
+            "label-smoothing": None if self.goal.classes is None else self.goal.label_smoothing,
+            "optimizer": str(s.optimizer),
+            "lr": self.optimizer.lr,
+            "weight-decay": self.optimizer.weight_decay,
+            "epochs": s.epochs,
+            "batch-size": s.batch_size,
+            "validation": s.validation,
+            "patience": s.patience,
+            "seed": s.seed,
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+    def to_toml(self) -> str:
+        """Write everything that it takes to repeat the run, and what it gave."""
+        options = self.options()
+        command = ["nnxp", "train", self.settings.data, *(f"--{name}={value}" for name, value in options.items())]
+        data: dict[str, Any] = {
+            "source": self.settings.data,
+            "training_samples": len(self.data.x_train),
+            "test_samples": len(self.data.x_test),
+            "sample_shape": list(self.data.sample_shape),
+            "scale": self.data.scale,
+        }
+        if self.goal.classes is not None:
+            data["classes"] = list(self.goal.classes)
+        if self.data.feature_names:
+            data["features"] = list(self.data.feature_names)
+        result = {
+            "epochs": len(self.history["epoch"]),
+            "best_epoch": self.best_epoch,
+            "stop_reason": self.history.stop_reason,
+            "seconds_per_epoch": self.seconds_per_epoch,
+            "samples_per_second": self.samples_per_second,
+            **{f"test_{name}": value for name, value in self.test.items()},
+        }
+        versions = {
+            "nnxp": __version__,
+            "python": platform.python_version(),
+            "numpy": np.__version__,
+            "platform": platform.platform(),
+        }
+        if (library := getattr(self.net.device.xp, "__version__", None)) and self.net.device.library.word != "cpu":
+            versions[self.net.device.library.word] = str(library)
+        parts = {
+            "command": shlex.join(command),
+            "options": options,
+            "data": data,
+            "result": result,
+            "versions": versions,
+        }
+        return tomli_w.dumps(parts)

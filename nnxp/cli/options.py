@@ -1,0 +1,147 @@
+"""The arguments and options that commands share, and those of ``train``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from nnxp.cli.choices import Activation, Dtype, LossName, OptimizerName
+
+__all__ = [
+    "ActivationOption",
+    "BatchSize",
+    "Data",
+    "DeviceOption",
+    "Dropout",
+    "DtypeOption",
+    "Epochs",
+    "Force",
+    "Hidden",
+    "LabelSmoothing",
+    "LossOption",
+    "Lr",
+    "OptimizerOption",
+    "Out",
+    "Patience",
+    "RunFolder",
+    "Seed",
+    "Target",
+    "TrainingData",
+    "Validation",
+    "Verbose",
+    "WeightDecay",
+]
+
+_KINDS = "digits, a .csv file, a .npz file (x_train, y_train, x_test, y_test; or x, y), or a folder of IDX files"
+_NETWORK, _TRAINING, _OUTPUT = "Network", "Training", "Output"
+
+Data = Annotated[str, typer.Argument(metavar="DATA", help=f"{_KINDS[0].upper()}{_KINDS[1:]}.")]
+TrainingData = Annotated[str, typer.Argument(metavar="DATA", help=f"{_KINDS[0].upper()}{_KINDS[1:]}.")]
+RunFolder = Annotated[Path, typer.Argument(metavar="RUN", help="A folder that nnxp train --out made.")]
+DeviceOption = Annotated[
+    str | None,
+    typer.Option(
+        "--device",
+        metavar="DEVICE",
+        help="cpu, cuda, cuda:1, auto (a GPU that works, else the CPU), torch:cpu, ...; see nnxp devices. "
+        "Without it NNXP_DEVICE counts, else cpu.",
+    ),
+]
+Target = Annotated[
+    str | None,
+    typer.Option("--target", metavar="COLUMN", help="Of a CSV file: the target's name or place; else the last column."),
+]
+Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
+
+Hidden = Annotated[
+    str,
+    typer.Option("--hidden", metavar="WIDTHS", help="Widths of the hidden layers, or none.", rich_help_panel=_NETWORK),
+]
+ActivationOption = Annotated[
+    Activation, typer.Option("--activation", help="After each hidden layer.", rich_help_panel=_NETWORK)
+]
+Dropout = Annotated[
+    float,
+    typer.Option("--dropout", help="Share of each hidden layer that training switches off.", rich_help_panel=_NETWORK),
+]
+DtypeOption = Annotated[Dtype, typer.Option("--dtype", help="Of parameters and activations.", rich_help_panel=_NETWORK)]
+LossOption = Annotated[
+    LossName,
+    typer.Option(
+        "--loss",
+        help="auto is cross-entropy for classes and mse for numbers, which are standardised while training.",
+        rich_help_panel=_TRAINING,
+    ),
+]
+LabelSmoothing = Annotated[
+    float | None,
+    typer.Option(
+        "--label-smoothing",
+        help="Share of each label that goes to all classes; 0.1 for classes unless told.",
+        rich_help_panel=_TRAINING,
+    ),
+]
+OptimizerOption = Annotated[
+    OptimizerName, typer.Option("--optimizer", help="What moves the weights.", rich_help_panel=_TRAINING)
+]
+Lr = Annotated[
+    float | None,
+    typer.Option(
+        "--lr",
+        help="Learning rate; unless told 0.001, but 0.05 for sgd, 0.01 for adagrad, 1 for adadelta, "
+        "0.002 for adamax and nadam, 0.0003 for lion.",
+        rich_help_panel=_TRAINING,
+    ),
+]
+WeightDecay = Annotated[
+    float | None,
+    typer.Option(
+        "--weight-decay",
+        help="How strongly weights are drawn to 0; 0 unless told, but 0.01 for adamw.",
+        rich_help_panel=_TRAINING,
+    ),
+]
+Epochs = Annotated[int, typer.Option("--epochs", min=1, help="At most so many.", rich_help_panel=_TRAINING)]
+BatchSize = Annotated[int, typer.Option("--batch-size", min=1, help="Samples a step.", rich_help_panel=_TRAINING)]
+Validation = Annotated[
+    float,
+    typer.Option(
+        "--validation", help="Share of the training samples held out to watch; 0 for none.", rich_help_panel=_TRAINING
+    ),
+]
+Patience = Annotated[
+    int,
+    typer.Option(
+        "--patience",
+        min=0,
+        help="Stop after so many epochs without a better validation loss, and keep the best weights; 0 never stops.",
+        rich_help_panel=_TRAINING,
+    ),
+]
+Seed = Annotated[
+    int,
+    typer.Option(
+        "--seed",
+        min=0,
+        max=2**63 - 1,
+        help="Of weights, shuffles, dropout and validation; the test samples are the same for every seed.",
+        rich_help_panel=_TRAINING,
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        metavar="RUN",
+        help="Folder for model.safetensors, history.csv, config.toml and the pictures; nothing is written without it.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+Verbose = Annotated[
+    bool | None,
+    typer.Option(
+        "--verbose/--quiet",
+        help="A line for every epoch, or the result alone; unless told, a bar on a terminal and lines elsewhere.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
