@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from nnxp._checks import message
+from nnxp._checks import Words, message
 from nnxp._files import write_atomic
 from nnxp.cli._goal import Goal
 from nnxp.cli._report import Report
@@ -15,7 +15,7 @@ from nnxp.io import load, read_metadata, save
 from nnxp.metrics import confusion_matrix
 from nnxp.network import Network
 
-__all__ = ["TrainedRun", "open_run", "prepare", "write"]
+__all__ = ["TrainedRun", "check_new", "make", "open_run", "write"]
 
 _MODEL, _HISTORY, _CONFIG = "model.safetensors", "history.csv", "config.toml"
 _IMAGES, _CURVES, _CONFUSION = "images.png", "history.png", "confusion_matrix.png"
@@ -25,14 +25,20 @@ _IMAGES_SHOWN = 40
 _MOST_CLASSES = 100
 
 
-def prepare(folder: Path | None, force: bool) -> None:
-    """Make the folder, before any work is done; refuse one that is in use."""
+def check_new(folder: Path | None, force: bool) -> None:
+    """Refuse a folder that is in use, before any work is done."""
     if folder is None:
         return
     if folder.exists() and not folder.is_dir():
-        raise ValueError(message("train", "--out to be a folder", f"{folder}, which is a file"))
+        raise ValueError(message("train", "--out to be a folder", Words(f"{folder}, which is a file")))
     if folder.is_dir() and not force and any(folder.iterdir()):
         raise ValueError(message("train", "--out to be a new or empty folder", str(folder), "--force overwrites"))
+
+
+def make(folder: Path | None) -> None:
+    """Make the folder, before the work whose result goes into it."""
+    if folder is None:
+        return
     folder.mkdir(parents=True, exist_ok=True)
     if not os.access(folder, os.W_OK):
         raise ValueError(message("train", "--out to be a folder that may be written to", str(folder)))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import nnxp.losses
-from nnxp._checks import message
+from nnxp._checks import Words, message
 from nnxp.cli.choices import LossName
 from nnxp.losses import CrossEntropyLoss, Loss
 
@@ -36,6 +36,10 @@ class Goal:
     loss_name: LossName
     label_smoothing: float = 0.0
 
+    def __post_init__(self) -> None:
+        # Refuses what the loss refuses, before anything is done.
+        self.loss  # noqa: B018
+
     @classmethod
     def choose(cls, classes: Classes, outputs: int, loss: LossName, label_smoothing: float | None) -> "Goal":
         """Take what was asked for where it suits the data."""
@@ -46,9 +50,9 @@ class Goal:
             wanted = "mse, l1, smooth-l1 or huber" if classes is None else "cross-entropy"
             raise ValueError(message("train", f"--loss to be {wanted}, since the target is made of {words}", str(loss)))
         if classes is not None and len(classes) < 2:
-            raise ValueError(message("train", "a target of at least two classes", f"{classes[0]} alone"))
+            raise ValueError(message("train", "a target of at least two classes", Words(f"{classes[0]} alone")))
         if classes is None and label_smoothing is not None:
-            raise ValueError(message("train", "--label-smoothing with classes alone", words))
+            raise ValueError(message("train", "--label-smoothing with classes alone", Words(words)))
         smoothing = 0.0 if classes is None else _SMOOTHING if label_smoothing is None else label_smoothing
         return cls(classes, outputs, chosen, smoothing)
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from nnxp._checks import check_number, message
+from nnxp._checks import Words, check_number, message
 from nnxp.cli._build import build_model, build_optimizer, samples
-from nnxp.cli._folder import prepare, write
+from nnxp.cli._folder import check_new, make, write
 from nnxp.cli._goal import Goal
 from nnxp.cli._report import Report
 from nnxp.cli.errors import INTERRUPTED
@@ -60,10 +60,11 @@ def run(settings: Settings) -> int:
     Dropout(settings.dropout)
     check_number("train", "--validation", settings.validation, low=0.0, high=1.0)
     optimizer = build_optimizer(settings)
-    prepare(settings.out, settings.force)
+    check_new(settings.out, settings.force)
     device = Device(settings.device)  # type: ignore[arg-type]
     data = _read(settings)
     goal = Goal.choose(data.classes, _outputs(data), settings.loss, settings.label_smoothing)
+    make(settings.out)
     net, history, best_epoch = _train(settings, device, data, goal, optimizer)
     with np.errstate(all="ignore"):
         test = net.evaluate(data.x_test, data.y_test, loss=goal.loss, metrics=[goal.metric])
@@ -134,7 +135,7 @@ def _check_outcome(net: Network, history: History) -> None:
     if "Ctrl-C" in history.stop_reason:
         raise KeyboardInterrupt
     reason = history.stop_reason if not len(history) or finite else "weights that are not finite"
-    raise ValueError(message("train", "a loss that stays finite", reason, "lower --lr"))
+    raise ValueError(message("train", "a loss that stays finite", Words(reason), "lower --lr"))
 
 
 def _tell(report: Report, written: list[str]) -> None:

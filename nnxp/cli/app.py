@@ -96,6 +96,10 @@ def reproduce(
     data: Annotated[
         Path | None, typer.Option("--data", metavar="FOLDER", help="MNIST as IDX files, which book trains on if given.")
     ] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option("--pictures", metavar="FOLDER", help="Where digits and two-layer put the pictures they show."),
+    ] = None,
 ) -> int:
     """Run one of the source systems' examples and hold our result beside its claim.
 
@@ -103,4 +107,4 @@ def reproduce(
     """
     from nnxp.cli.reproduce import reproduce
 
-    return reproduce(name.value, data)
+    return reproduce(name.value, data, pictures)

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from nnxp._checks import message
+from nnxp._checks import Words, message
 
 __all__ = ["picture_paths"]
 
@@ -12,6 +12,8 @@ def picture_paths(folder: Path, *names: str) -> list[Path]:
     paths = [folder / f"{name}.png" for name in names]
     for path in paths:
         if path.exists():
-            raise FileExistsError(message("reproduce", f"no {path.name} in {folder}", "one", "give another folder"))
+            raise FileExistsError(
+                message("reproduce", f"no {path.name} in {folder}", Words("one"), "give another folder")
+            )
     folder.mkdir(parents=True, exist_ok=True)
     return paths

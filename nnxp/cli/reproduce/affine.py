@@ -74,21 +74,9 @@ def affine(x: Host, dy: Host) -> list[Claim]:
     dweight = du.T @ flat
     dx = dflat.reshape(x.shape)
 
-    n, d, m = len(x), flat.shape[1], dy.shape[1]
-    rows = [
-        ("reshape", f"flat ({n}, {d}) = x {x.shape}", f"dx {x.shape} = dflat ({n}, {d})"),
-        (
-            "matmul",
-            f"u ({n}, {m}) = flat ({n}, {d}) @ weight.T ({d}, {m})",
-            f"dflat ({n}, {d}) = du ({n}, {m}) @ weight ({m}, {d})",
-        ),
-        ("", "", f"dweight ({m}, {d}) = du.T ({m}, {n}) @ flat ({n}, {d})"),
-        ("add", f"y ({n}, {m}) = u ({n}, {m}) + bias ({m},)", f"du ({n}, {m}) = dy ({n}, {m})"),
-        ("", "", f"dbias ({m},) = sum of dy ({n}, {m}) over axis 0"),
-    ]
-    batch = "one sample" if n == 1 else f"a batch of {n}"
+    batch = "one sample" if len(x) == 1 else f"a batch of {len(x)}"
     print(f"Affine for {batch} of shape {x.shape[1:]}\n")
-    print(f"{Table(('node', 'forward', 'backward'), rows)}\n")
+    print(f"{formulas(x.shape, *weight.shape)}\n")
 
     output, cache = net.forward(net.device.put(x))
     gradient = net.backward(cache, net.device.put(dy))
@@ -102,6 +90,23 @@ def affine(x: Host, dy: Host) -> list[Claim]:
         equal(f"Affine, {batch}: {name} by the graph, and by the layer", ours, net.device.get(theirs))
         for name, (ours, theirs) in pairs.items()
     ]
+
+
+def formulas(shape: tuple[int, ...], m: int, d: int) -> Table:
+    """Write the graph of an affine map of d numbers to m, with the shapes of a batch."""
+    n = shape[0]
+    rows = [
+        ("reshape", f"flat ({n}, {d}) = x {shape}", f"dx {shape} = dflat ({n}, {d})"),
+        (
+            "matmul",
+            f"u ({n}, {m}) = flat ({n}, {d}) @ weight.T ({d}, {m})",
+            f"dflat ({n}, {d}) = du ({n}, {m}) @ weight ({m}, {d})",
+        ),
+        ("", "", f"dweight ({m}, {d}) = du.T ({m}, {n}) @ flat ({n}, {d})"),
+        ("add", f"y ({n}, {m}) = u ({n}, {m}) + bias ({m},)", f"du ({n}, {m}) = dy ({n}, {m})"),
+        ("", "", f"dbias ({m},) = sum of dy ({n}, {m}) over axis 0"),
+    ]
+    return Table(("node", "forward", "backward"), rows)
 
 
 def equal(what: str, a: Host, b: Host) -> Claim:
