@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnxp._backend.strict import StrictLibrary
 from nnxp import layers
+from nnxp._backend.strict import StrictLibrary
 from nnxp.cli import _check, _devices
 from nnxp.cli import reproduce as sources
 from nnxp.datasets import digits
@@ -172,8 +172,18 @@ def test_what_is_no_run_is_refused(command: str, tmp_path: Path) -> None:
     save(Network(Linear(64, 10)), tmp_path / "model.safetensors")
     expected = f"{command}: expected a network that nnxp train saved, got '{tmp_path / 'model.safetensors'}'"
     assert mistake(command, tmp_path, *data) == expected
-    save(Network(Linear(64, 10)), tmp_path / "model.safetensors", extra={"train": {"classes": 3}})
-    assert mistake(command, tmp_path, *data) == expected
+    kept = {
+        "classes": [1, 2],
+        "outputs": 2,
+        "loss": "cross-entropy",
+        "label_smoothing": 0,
+        "data": "digits",
+        "target": None,
+    }
+    for wrong in ({"classes": 3}, {"loss": "auto"}, {"loss": "mse"}, {"outputs": 10}, {"classes": [1, 2, 3]}, {}):
+        # The last is right, but for the network that it comes with.
+        save(Network(Linear(64, 10)), tmp_path / "model.safetensors", extra={"train": kept | wrong})
+        assert mistake(command, tmp_path, *data) == expected
     (tmp_path / "model.safetensors").write_bytes(b"damaged")
     assert "model.safetensors" in mistake(command, tmp_path, *data)
 

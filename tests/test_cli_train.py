@@ -14,7 +14,17 @@ from nnxp.cli._build import build_optimizer
 from nnxp.cli.choices import Activation, LossName, OptimizerName
 from nnxp.cli.settings import Settings
 from nnxp.io import load, read_metadata
-from tests.cli_runs import mistake, nnxp, read_csv, score, write_classes, write_idx, write_images, write_numbers, write_rows
+from tests.cli_runs import (
+    mistake,
+    nnxp,
+    read_csv,
+    score,
+    write_classes,
+    write_idx,
+    write_images,
+    write_numbers,
+    write_rows,
+)
 
 FILES = ["config.toml", "confusion_matrix.png", "history.csv", "history.png", "images.png", "model.safetensors"]
 

@@ -126,11 +126,15 @@ def open_run(command: str, folder: Path, device: str | None = None) -> TrainedRu
         hint = f"nnxp train --out {folder} makes one"
         raise FileNotFoundError(message(command, f"a run, which is a folder with {_MODEL}", str(folder), hint))
     kept = read_metadata(path)["extra"].get("train")
+    foreign = FormatError(message(command, "a network that nnxp train saved", str(path)))
     try:
         goal = Goal.from_json(kept)
         data, target = str(kept["data"]), kept["target"]
-    except (KeyError, TypeError, ValueError):
-        raise FormatError(message(command, "a network that nnxp train saved", str(path))) from None
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise foreign from None
     net = load(path, device=device)
+    named = goal.outputs if goal.classes is None else len(goal.classes)
+    if net.input_shape is None or None in net.input_shape or {net.output_shape, (goal.outputs,)} != {(named,)}:
+        raise foreign
     net.loss = goal.loss
     return TrainedRun(net, goal, data, None if target is None else str(target))

@@ -1,12 +1,12 @@
 """What a network is to learn: classes or numbers, and the loss and the metric that go with them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import nnxp.losses
 from nnxp._checks import Words, message
 from nnxp.cli.choices import LossName
-from nnxp.losses import CrossEntropyLoss, Loss
+from nnxp.losses import Loss
 
 __all__ = ["Goal"]
 
@@ -29,16 +29,22 @@ class Goal:
         Not ``auto``.
     label_smoothing : float
         Of the cross-entropy.
+
+    Attributes
+    ----------
+    loss : Loss
+        As training and evaluation use it.
     """
 
     classes: Classes
     outputs: int
     loss_name: LossName
     label_smoothing: float = 0.0
+    loss: Loss = field(init=False)
 
     def __post_init__(self) -> None:
-        # Refuses what the loss refuses, before anything is done.
-        self.loss  # noqa: B018
+        smoothed = {"label_smoothing": self.label_smoothing} if self.classes is not None else {}
+        object.__setattr__(self, "loss", getattr(nnxp.losses, self.loss_name.name)(**smoothed))
 
     @classmethod
     def choose(cls, classes: Classes, outputs: int, loss: LossName, label_smoothing: float | None) -> "Goal":
@@ -55,14 +61,6 @@ class Goal:
             raise ValueError(message("train", "--label-smoothing with classes alone", Words(words)))
         smoothing = 0.0 if classes is None else _SMOOTHING if label_smoothing is None else label_smoothing
         return cls(classes, outputs, chosen, smoothing)
-
-    @property
-    def loss(self) -> Loss:
-        """The loss, as training and evaluation use it."""
-        if self.loss_name is LossName.CrossEntropyLoss:
-            return CrossEntropyLoss(label_smoothing=self.label_smoothing)
-        loss: Loss = getattr(nnxp.losses, self.loss_name.name)()
-        return loss
 
     @property
     def metric(self) -> str:

@@ -1,10 +1,6 @@
-"""The layers under contract, one line each; an option that changes the formula has a line of its own."""
+"""Linear, activations, softmax, shapes, dropout, and the containers."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 from nnxp._backend import namespace
 from nnxp.layers import (
@@ -15,7 +11,6 @@ from nnxp.layers import (
     Dropout,
     Flatten,
     Identity,
-    Layer,
     LeakyReLU,
     Linear,
     LogSoftmax,
@@ -31,25 +26,7 @@ from nnxp.layers import (
     Tanh,
 )
 from tests import oracles as o
-
-
-@dataclass(frozen=True)
-class Case:
-    """One layer under contract.
-
-    shape: of the input, the batch axis first. oracle: see tests/oracles.py. torch: from the module ``torch`` to the
-    same thing there, None where PyTorch lacks it. kinks: inputs without a derivative. training: the mode that it is
-    held to its oracle in. no_repr: why its repr cannot rebuild it.
-    """
-
-    name: str
-    layer: Layer
-    shape: tuple[int, ...]
-    oracle: o.Oracle
-    torch: Callable[[Any], Any] | None = None
-    kinks: tuple[float, ...] = ()
-    training: bool = False
-    no_repr: str = ""
+from tests.layer_cases.case import Case
 
 
 SINE = Activation(lambda x: namespace(x).sin(x), lambda x: namespace(x).cos(x))
