@@ -182,6 +182,7 @@ def test_a_wrong_option_is_a_sentence(options: list[str], expected: str) -> None
         (["train", "--loss", "hinge"], "'smooth-l1'"),
         (["train", "--dtype", "float16"], "'float64'"),
         (["train", "--colour", "red"], "--colour"),
+        (["--colour"], "--colour"),
         (["train", "digits", "more"], "more"),
         (["dance"], "dance"),
         (["evaluate"], "RUN"),

@@ -12,7 +12,7 @@ __all__ = ["evaluate_run"]
 def evaluate_run(folder: Path, data: str, target: str | None, device: str | None) -> int:
     """Print loss and metric on all rows."""
     run = open_run("evaluate", folder, device)
-    x, y = load_all(data, target or _known_target(run.target, data), classes=run.goal.classes)
+    x, y = load_all(data, target or run.target_in(data), classes=run.goal.classes)
     x = samples(x)
     run.check_samples("evaluate", x.shape[1:], data)
     assert y is not None  # a target is required where `features` is not given
@@ -21,8 +21,3 @@ def evaluate_run(folder: Path, data: str, target: str | None, device: str | None
     for name, value in found.items():
         print(f"{name}: {value:.4f}")
     return 0
-
-
-def _known_target(target: str | None, data: str) -> str | None:
-    """Return the column that training took, where there are columns."""
-    return target if data.lower().endswith(".csv") else None

@@ -113,6 +113,10 @@ class TrainedRun:
         """The shape of one sample."""
         return tuple(n or 0 for n in self.net.input_shape or ())
 
+    def target_in(self, data: str) -> str | None:
+        """Return the column that training took for its target, where there are columns."""
+        return self.target if data.lower().endswith(".csv") else None
+
     def check_samples(self, command: str, shape: tuple[int, ...], data: str) -> None:
         """Refuse samples of another shape."""
         if shape != self.sample_shape:

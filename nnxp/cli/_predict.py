@@ -24,7 +24,9 @@ def predict_run(folder: Path, data: str, out: Path | None, target: str | None, d
     if out is not None and out.exists() and not force:
         raise ValueError(message("predict", "--out to be a new file", str(out), "--force overwrites"))
     run = open_run("predict", folder, device)
-    x = samples(_read(run, data, target))
+    # Given how many features there are, the data may lack a target.
+    column = target or run.target_in(data)
+    x = samples(load_all(data, column, classes=run.goal.classes, features=prod(run.sample_shape))[0])
     run.check_samples("predict", x.shape[1:], data)
     head, rows = _numbers(run, x) if run.goal.classes is None else _classes(run, x, run.goal.classes)
     if out is None:
@@ -34,21 +36,6 @@ def predict_run(folder: Path, data: str, out: Path | None, target: str | None, d
         _write(file, head, rows)
     print(f"wrote {out}: {len(x):,} predictions")
     return 0
-
-
-def _read(run: TrainedRun, data: str, target: str | None) -> HostArray:
-    """Read the samples; the target, if there is one, is where it was in training."""
-    features = prod(run.sample_shape)
-    if target is None and run.target is not None and data.lower().endswith(".csv"):
-        try:
-            return load_all(data, run.target, classes=run.goal.classes, features=features)[0]
-        except ValueError:
-            # Without that column the file may hold the features alone.
-            x, y = load_all(data, classes=run.goal.classes, features=features)
-            if y is not None:
-                raise
-            return x
-    return load_all(data, target, classes=run.goal.classes, features=features)[0]
 
 
 def _classes(run: TrainedRun, x: HostArray, classes: tuple[int | str, ...]) -> tuple[list[Any], list[list[Any]]]:

@@ -28,7 +28,6 @@ from nnxp.layers import (
 from tests import oracles as o
 from tests.layer_cases.case import Case
 
-
 SINE = Activation(lambda x: namespace(x).sin(x), lambda x: namespace(x).cos(x))
 SPLIT = Parallel(Linear(3, 2), Linear(3, 2))
 SIDE_BY_SIDE = Parallel(Linear(3, 2), Tanh(), combine="concatenate")
