@@ -36,6 +36,7 @@ def test_help_does_not_wait_for_numpy(arguments: list[str]) -> None:
 @pytest.mark.parametrize("command", ["train", "evaluate", "predict", "devices", "check", "reproduce"])
 def test_every_command_is_listed_and_has_help(command: str) -> None:
     listed, _ = nnxp("--help")
+    assert listed == nnxp()[0]
     assert any(line.strip("│ ").startswith(f"{command} ") for line in listed)
     lines, _ = nnxp(command, "--help")
     assert any(f"Usage: nnxp {command}" in line or f"Usage: root {command}" in line for line in lines)

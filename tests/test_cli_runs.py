@@ -182,8 +182,10 @@ def test_what_is_no_run_is_refused(command: str, tmp_path: Path) -> None:
     }
     for wrong in ({"classes": 3}, {"loss": "auto"}, {"loss": "mse"}, {"outputs": 10}, {"classes": [1, 2, 3]}, {}):
         # The last is right, but for the network that it comes with.
-        save(Network(Linear(64, 10)), tmp_path / "model.safetensors", extra={"train": kept | wrong})
+        save(Network(Linear(64, 10), input_shape=(64,)), tmp_path / "model.safetensors", extra={"train": kept | wrong})
         assert mistake(command, tmp_path, *data) == expected
+    save(Network(Linear(64, 2)), tmp_path / "model.safetensors", extra={"train": kept})
+    assert mistake(command, tmp_path, *data) == expected
     (tmp_path / "model.safetensors").write_bytes(b"damaged")
     assert "model.safetensors" in mistake(command, tmp_path, *data)
 
@@ -225,6 +227,15 @@ def test_check_proves_a_run(name: str, request: pytest.FixtureRequest) -> None:
     lines, _ = nnxp("check", run[0] if isinstance(run, tuple) else run)
     assert any(line.startswith("No gradient errors found (") for line in lines)
     assert lines[-1].startswith("All devices agree")
+
+
+@pytest.mark.usefixtures("few_devices")
+def test_check_proves_a_run_on_images_in_the_unit_interval(tmp_path: Path) -> None:
+    x, y, _, _ = digits()
+    np.savez(tmp_path / "digits.npz", x=x.reshape(-1, 8, 8), y=y)
+    nnxp("train", tmp_path / "digits.npz", "--epochs", 1, "--out", tmp_path / "run")
+    lines, _ = nnxp("check", tmp_path / "run")
+    assert any(line.startswith("No gradient errors found (") for line in lines)
 
 
 @pytest.mark.usefixtures("few_devices")

@@ -14,6 +14,7 @@ from nnxp.cli._build import build_optimizer
 from nnxp.cli.choices import Activation, LossName, OptimizerName
 from nnxp.cli.settings import Settings
 from nnxp.io import load, read_metadata
+from nnxp.layers import Dropout, LeakyReLU, Linear, Sequential
 from tests.cli_runs import (
     mistake,
     nnxp,
@@ -236,6 +237,22 @@ def test_patience_ends_a_run_and_the_best_weights_stay(tmp_path: Path) -> None:
     assert result["stop_reason"] == "val_loss has not improved for 2 epochs"
     rows = read_csv(tmp_path / "history.csv")
     assert min(rows, key=lambda row: float(row["val_loss"]))["epoch"] == str(result["best_epoch"])
+
+
+def test_a_patience_of_zero_never_ends_a_run(tmp_path: Path) -> None:
+    nnxp("train", "--quiet", "--lr", 0.05, "--patience", 0, "--epochs", 12, "--out", tmp_path)
+    result = tomllib.loads((tmp_path / "config.toml").read_text())["result"]
+    assert result["best_epoch"] < result["epochs"] == 12
+    assert result["stop_reason"] == "all epochs are done"
+
+
+def test_the_options_say_which_layers(tmp_path: Path) -> None:
+    options = ["--hidden", "8,4", "--activation", "leaky-relu", "--dropout", 0.25]
+    nnxp("train", "--quiet", "--epochs", 1, *options, "--out", tmp_path)
+    expected = Sequential(
+        Linear(64, 8), LeakyReLU(), Dropout(0.25), Linear(8, 4), LeakyReLU(), Dropout(0.25), Linear(4, 10)
+    )
+    assert load(tmp_path / "model.safetensors").model == expected
 
 
 def test_the_device_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
