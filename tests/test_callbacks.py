@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -178,6 +179,9 @@ def test_the_log_reads_back_and_is_not_overwritten(tmp_path: Path) -> None:
         train(net, CSVLog(path))
     train(net, CSVLog(path, append=True), epochs=1)
     assert len(path.read_text().splitlines()) == 5
+    text = f"CSVLog: expected a file with columns epoch,loss,val_loss,lr,seconds, got {str(path)!r}"
+    with pytest.raises(ValueError, match=sentence(text)):
+        train(net, CSVLog(path, append=True), epochs=1, validation=0.2)
 
 
 # -- the learning rate on a plateau ----------------------------------------------------------------------
@@ -327,7 +331,17 @@ def test_every_hook_is_called_in_its_place() -> None:
     assert calls == ["start", "epoch start", "gradient", "step", "gradient", "step", "epoch end", "end"]
 
 
-def test_an_error_in_a_callback_still_ends_the_run() -> None:
+def test_a_stop_before_the_first_batch_trains_nothing() -> None:
+    class Stop(Callback):
+        def on_epoch_start(self, run: Run) -> None:
+            run.stop("not today")
+
+    net = network()
+    history = train(net, Stop())
+    assert (net.step, history.stop_reason, history["loss"]) == (0, "not today", [])
+
+
+def test_an_error_in_a_callback_still_ends_the_run(capsys: pytest.CaptureFixture[str]) -> None:
     ended: list[str] = []
 
     class Breaking(Callback):
@@ -338,8 +352,9 @@ def test_an_error_in_a_callback_still_ends_the_run() -> None:
             ended.append("end")
 
     with pytest.raises(RuntimeError, match="^broken$"):
-        train(network(), Breaking())
+        train(network(), Breaking(), verbose="lines")
     assert ended == ["end"]
+    assert capsys.readouterr().out == "stopped after epoch 0: RuntimeError was raised\n"
 
 
 # -- progress --------------------------------------------------------------------------------------------
@@ -395,6 +410,29 @@ def test_ctrl_c_ends_the_run_cleanly_and_keeps_the_best_weights() -> None:
     assert history["epoch"] == [1, 2]
     np.testing.assert_array_equal(net.theta, kept[0])
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_ctrl_c_between_epochs_is_not_forgotten() -> None:
+    class PressAtEnd(Callback):
+        def on_epoch_end(self, run: Run) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+    net = network()
+    assert train(net, PressAtEnd(), epochs=9).stop_reason == "interrupted by Ctrl-C"
+    assert (net.epoch, net.step) == (1, 2)
+
+
+def test_training_in_a_thread_leaves_ctrl_c_alone() -> None:
+    seen: list[Any] = []
+
+    class Look(Callback):
+        def on_step(self, run: Run) -> None:
+            seen.append(signal.getsignal(signal.SIGINT))
+
+    thread = threading.Thread(target=lambda: train(network(), Look()))
+    thread.start()
+    thread.join()
+    assert set(seen) == {signal.default_int_handler}
 
 
 def test_a_second_ctrl_c_stops_at_once() -> None:

@@ -24,6 +24,7 @@ from nnxp import (
     check_gradients,
     compare_devices,
 )
+from nnxp._backend import namespace
 from nnxp.layers import Layer, Mode, Views
 from tests.backends import NAMES, missing
 
@@ -126,6 +127,34 @@ def test_random_directions_see_what_the_sample_misses() -> None:
         check_gradients(net, RNG.normal(size=(2, 80)), sample=1)
 
 
+@dataclass(frozen=True)
+class Crossed(Layer):
+    """Several inputs, several outputs: ``(a b, (a + b, a < b))``, the last in integers and without a gradient."""
+
+    def forward(self, p: Views, a: Any, b: Any, mode: Mode) -> tuple[Any, Any]:
+        xp = namespace(a)
+        return (a * b, (a + b, xp.astype(a < b, xp.int64))), (a, b)
+
+    def backward(self, p: Views, g: Views, cache: Any, dy: Any) -> Any:
+        a, b = cache
+        product, (total, _) = dy
+        return product * b + total, product * a + total
+
+
+@pytest.mark.parametrize("device", [n for n in NAMES if n != "readonly" and not missing(n)])
+def test_several_inputs_and_outputs_are_checked_and_compared(device: str) -> None:
+    assert check_gradients(Network(Crossed(), device=device), (X, X + 1.0)).total == 48
+
+    def loss(output: Any, target: Any, sample_weight: Any = None) -> Any:
+        value, dy = MSELoss()(output[0], target)
+        return value, (dy, (dy, None))
+
+    found = compare_devices(Crossed(), [device], (X, X + 1.0), X, loss)
+    assert found.agree
+    quantities = ["output 0", "output 1", "output 2", "dx 0", "dx 1"]
+    assert [(d.layer, d.quantity) for d in found.differences] == [("Crossed", q) for q in quantities]
+
+
 def test_target_and_loss_come_together() -> None:
     text = "check_gradients: expected y and loss together, or neither, got one of them"
     with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
@@ -167,6 +196,28 @@ def test_the_first_layer_that_departs_is_named() -> None:
     assert not found.agree
     assert [(d.device, d.layer, d.quantity) for d in found.departures] == [("cpu", "1 Sloppy", "output")]
     assert "cpu departs first at 1 Sloppy: output is off by" in str(found)
+
+
+@dataclass(frozen=True)
+class Hole(Layer):
+    """Loses a number in float32 alone."""
+
+    def forward(self, p: Views, x: Any, mode: Mode) -> tuple[Any, Any]:
+        return (x * np.float32("nan") if x.dtype == np.float32 else x), None
+
+    def backward(self, p: Views, g: Views, cache: Any, dy: Any) -> Any:
+        return dy
+
+
+def test_a_nan_on_one_side_is_the_largest_difference() -> None:
+    found = compare_devices(Sequential(Linear(4, 3), Hole()), ["cpu"], X, X[:, :3], MSELoss())
+    assert [(d.layer, d.ulps) for d in found.departures] == [("1 Hole", float("inf"))]
+
+
+def test_a_batch_of_none_differs_by_nothing() -> None:
+    found = compare_devices(Linear(4, 3), ["cpu"], X[:0], X[:0, :3], MSELoss())
+    assert found.agree
+    assert max(d.ulps for d in found.differences) == 0.0
 
 
 def test_a_comparison_needs_a_device() -> None:

@@ -41,6 +41,8 @@ def test_names_become_canonical(name: str, canonical: str) -> None:
 def test_torch_is_on_its_cpu_by_default() -> None:
     pytest.importorskip("torch")
     assert Device("torch") == Device("torch:cpu")
+    # PyTorch has several names for one device: that of its tensors counts, or they would be strangers there.
+    assert Device("torch:cpu:0") == Device("torch:cpu")
 
 
 @pytest.mark.parametrize("name", ["gpuu", "", "cpu:", ":0", "CPU", "mps"])
@@ -48,6 +50,13 @@ def test_a_word_outside_the_grammar_is_refused(name: str, monkeypatch: pytest.Mo
     monkeypatch.setenv("NNXP_DEVICE", "nowhere")
     got = name or "nowhere"
     text = f"Device: expected cpu, cuda[:N], gpu[:N], torch[:device], strict[:device] or auto, got {got!r}"
+    with pytest.raises(DeviceError, match=sentence(text)):
+        Device(name)
+
+
+@pytest.mark.parametrize("name", [0, 1, 1.5, b"cpu"])
+def test_what_is_no_word_is_refused(name: Any) -> None:
+    text = f"Device: expected cpu, cuda[:N], gpu[:N], torch[:device], strict[:device] or auto, got {name}"
     with pytest.raises(DeviceError, match=sentence(text)):
         Device(name)
 
@@ -292,7 +301,18 @@ def test_what_is_there_already_is_not_copied(backend: Backend) -> None:
     assert backend.device.put(x, "float32") is x
 
 
-@pytest.mark.parametrize("source", ["uint8", "int64", "float64", "bool"])
+def test_only_arrays_are_arrays() -> None:
+    assert not Device("cpu").owns(np.random.default_rng(0))
+    assert not Device("cpu").owns(np.dtype("float32"))
+    assert Device("cpu").owns(np.float32(1.0))
+    assert Device("cpu").owns(np.ma.masked_array([1.0]))
+
+
+def test_foreign_byte_order_is_read(backend: Backend) -> None:
+    np.testing.assert_array_equal(backend.get(backend.device.put(np.array([1, 2], ">i4"))), [1, 2])
+
+
+@pytest.mark.parametrize("source", ["uint8", "int64", "float64", "bool", "float16", ">f4", ">i2"])
 def test_put_casts(backend: Backend, source: str) -> None:
     x = backend.device.put(np.array([0, 1, 1], dtype=source), "float32")
     assert str(x.dtype).endswith("float32")

@@ -16,6 +16,7 @@ import pytest
 from nnxp import (
     LBFGS,
     SGD,
+    Activation,
     Adam,
     BCEWithLogitsLoss,
     Callback,
@@ -31,8 +32,10 @@ from nnxp import (
     Sequential,
     StepLR,
     Tanh,
+    TerminateOnNaN,
     datasets,
 )
+from nnxp._backend import namespace
 from nnxp.training import Run
 from tests.backends import NAMES, Backend, assert_close, missing
 
@@ -177,6 +180,89 @@ def test_a_generator_serves_for_one_epoch_alone() -> None:
         train(network(), batches(), None, epochs=2)
 
 
+def test_a_data_loader_is_an_iterable_of_batches(backend: Backend) -> None:
+    data = pytest.importorskip("torch.utils.data")
+    torch = pytest.importorskip("torch")
+    loader = data.DataLoader(data.TensorDataset(torch.tensor(X), torch.tensor(LABELS)), batch_size=16)
+    net, other = network(backend.device), network(backend.device)
+    train(net, loader, None, validation=loader)
+    train(other, batch_size=16, shuffle=False)
+    assert_close(backend.get(net.theta), backend.get(other.theta), rtol=0, atol=0)
+    assert_close(net.predict(loader), other.predict(X), "float32")
+
+
+def test_an_iterable_is_begun_once_an_epoch_and_need_not_know_its_length() -> None:
+    class Source:
+        begun = 0
+
+        def __len__(self) -> int:
+            raise TypeError("no length")
+
+        def __iter__(self) -> Iterator[Any]:
+            self.begun += 1
+            yield X, LABELS
+
+    source = Source()
+    train(network(), source, None, epochs=3)
+    assert source.begun == 3
+
+
+def test_pandas_serves_as_data() -> None:
+    pandas = pytest.importorskip("pandas")
+    net, other = network(), network()
+    train(net, pandas.DataFrame(X), pandas.Series(LABELS), validation=0.2)
+    train(other, validation=0.2)
+    np.testing.assert_array_equal(net.theta, other.theta)
+    np.testing.assert_array_equal(net.predict(pandas.DataFrame(X)), other.predict(X))
+    text = "fit: expected y, or an iterable of batches (x, y) as x, got DataFrame"
+    with pytest.raises(TypeError, match=sentence(text)):
+        train(network(), pandas.DataFrame(X), None)
+
+
+@pytest.mark.parametrize("dtype", ["float16", ">f4", ">f8", "int16", "bool", "uint8"])
+def test_every_kind_of_number_trains(dtype: str, backend: Backend) -> None:
+    x = np.abs(X * 10).astype(dtype)
+    net, other = network(backend.device), network(backend.device)
+    train(net, x, LABELS.astype(">i4"), epochs=1)
+    train(other, x.astype("float32"), epochs=1)
+    assert_close(backend.get(net.theta), backend.get(other.theta), rtol=0, atol=0)
+
+
+def test_a_matrix_is_read_as_an_array() -> None:
+    with pytest.warns(PendingDeprecationWarning):
+        x = np.matrix(X)
+    model = Sequential(Activation(lambda x: x * x, lambda x: 2.0 * x), Linear(3, 3))
+    np.testing.assert_array_equal(network(model=model).predict(x), network(model=model).predict(X))
+
+
+def test_samples_may_have_axes_that_the_model_was_not_told_of() -> None:
+    net = network(model=Linear(3, 2))
+    train(net, np.ones((8, 7, 3)), np.ones((8, 7, 2)), loss=MSELoss())
+    assert net.step == 3
+
+
+def test_samples_of_no_axes_are_legal(backend: Backend) -> None:
+    net = network(backend.device, model=Tanh())
+    history = train(net, np.ones(8), np.zeros(8), loss=MSELoss(), validation=0.25, metrics=["mae"])
+    assert_close(history["loss"], [np.tanh(1.0) ** 2] * 3, "float32")
+    assert net.predict(np.ones(8)).shape == (8,)
+
+
+def test_a_batch_without_samples_has_no_say(backend: Backend) -> None:
+    net, other = network(backend.device), network(backend.device)
+    history = train(net, [(X, LABELS), (X[:0], LABELS[:0])], None, optimizer=SGD(lr=0.1))
+    expected = train(other, batch_size=40, shuffle=False, optimizer=SGD(lr=0.1))
+    assert_close(history["loss"], expected["loss"], "float32")
+    assert_close(backend.get(net.theta), backend.get(other.theta), rtol=0, atol=0)
+
+
+def test_an_iterable_that_is_spent_is_refused() -> None:
+    batches = iter([(X, LABELS)])
+    train(network(), batches, None, epochs=1)
+    with pytest.raises(ValueError, match=sentence("fit: expected at least one batch, got none")):
+        train(network(), batches, None, epochs=1)
+
+
 def test_sample_weights_equal_repeated_samples() -> None:
     net, other = network(dtype="float64"), network(dtype="float64")
     weights = np.where(np.arange(40) % 3 == 0, 2.0, 1.0)
@@ -195,6 +281,32 @@ def test_class_weights_are_sample_weights() -> None:
     train(balanced, class_weight="balanced")
     train(net := network(), sample_weight=(40 / (3 * counts))[LABELS])
     np.testing.assert_array_equal(balanced.theta, net.theta)
+
+
+def test_class_weights_may_meet_labels_on_the_device(backend: Backend) -> None:
+    net, other = network(backend.device), network(backend.device)
+    train(net, backend.put(X), backend.put(LABELS), class_weight="balanced", sample_weight=backend.put(np.full(40, 2.0)))
+    train(other, class_weight="balanced", sample_weight=np.full(40, 2.0))
+    assert_close(backend.get(net.theta), backend.get(other.theta), rtol=0, atol=0)
+
+
+def test_class_weights_are_for_training_alone() -> None:
+    """However the validation data came, its loss is the one that `evaluate` returns."""
+    weights = {0: 5.0, 1: 0.1}
+    options: dict[str, Any] = {"optimizer": SGD(lr=0.0), "epochs": 1, "class_weight": weights}
+    net = network()
+    given = train(net, validation=(X, LABELS), **options)["val_loss"][0]
+    assert_close(given, net.evaluate(X, LABELS)["loss"], "float32")
+    seen: list[Any] = []
+
+    def rows(output: Any, target: Any) -> float:
+        seen.append(output)
+        return 0.0
+
+    held_out = train(net, validation=0.25, metrics=[rows], **options)["val_loss"][0]
+    mine = np.array([np.any(np.all(y == seen[-1], axis=1)) for y in net.predict(X)])
+    assert mine.sum() == 10
+    assert_close(held_out, net.evaluate(X[mine], LABELS[mine])["loss"], "float32")
 
 
 def test_the_validation_rows_are_held_out_and_always_the_same() -> None:
@@ -242,6 +354,18 @@ def test_lbfgs_trains_on_the_whole_set(backend: Backend) -> None:
     text = "fit: expected one batch an epoch, got batch_size=32; LBFGS needs the loss of all samples: batch_size=40"
     with pytest.raises(ValueError, match=sentence(text)):
         train(net, optimizer=LBFGS())
+    text = "fit: expected clip_norm=None with LBFGS, got 0.1"
+    with pytest.raises(ValueError, match=sentence(text)):
+        train(net, optimizer=LBFGS(), batch_size=40, clip_norm=0.1)
+
+
+def test_lbfgs_reports_the_point_that_it_took() -> None:
+    pytest.importorskip("scipy")
+    net = network()
+    history = train(net, optimizer=LBFGS(max_iter=3), batch_size=40, epochs=2, metrics=["accuracy"])
+    found = net.evaluate(X, LABELS, metrics=["accuracy"])
+    assert_close(history["loss"][-1], found["loss"], "float32")
+    assert history["accuracy"][-1] == found["accuracy"]
 
 
 def test_several_outputs_of_one_unit_train_with_binary_loss(backend: Backend) -> None:
@@ -280,6 +404,11 @@ def test_a_loss_and_a_metric_of_ones_own_will_do(backend: Backend) -> None:
         ({"x": X[:0], "y": LABELS[:0]}, "fit: expected at least one sample, got none"),
         ({"verbose": "loud"}, "fit: expected verbose to be one of 'auto', 'bar', 'lines', True, False, got 'loud'"),
         ({"class_weight": "fair"}, "fit: expected class_weight to be a mapping or 'balanced', got 'fair'"),
+        ({"class_weight": [1.0, 2.0, 3.0]}, "fit: expected class_weight to be a mapping or 'balanced', got [1.0, 2.0, 3.0]"),
+        ({"class_weight": "balanced", "x": [(X, LABELS)], "y": None}, "fit: expected class_weight=None with an iterable, got 'balanced'; yield (x, y, weight)"),
+        ({"x": [X, X]}, "fit: expected x, y and sample_weight of one length, got 2, 40; several inputs are a tuple"),
+        ({"x": 3.0, "y": 4.0}, "fit: expected arrays of shape (n, ...), got a number"),
+        ({"metrics": ["accuracy", "accuracy"]}, "fit: expected metrics with names of their own, got epoch, loss, accuracy, accuracy, lr, seconds"),
         ({"class_weight": {0: 1.0}, "y": np.zeros((40, 3))}, "fit: expected integer labels of shape (n,) with class_weight, got float64 (40, 3)"),
         ({"x": [(X, LABELS)], "y": None, "sample_weight": [1.0]}, "fit: expected sample_weight=None with an iterable, got weights; yield (x, y, weight)"),
         ({"x": [(X, LABELS)], "y": None, "validation": 0.5}, "fit: expected validation (x, y) with an iterable of batches, got 0.5"),
@@ -297,6 +426,19 @@ def test_bad_arguments_are_refused(options: dict[str, Any], text: str) -> None:
         ({"y": None}, "fit: expected y, or an iterable of batches (x, y) as x, got ndarray"),
         ({"x": [[1.0], [1.0, 2.0]]}, None),
         ({"x": [(X, LABELS, LABELS, X)], "y": None}, "fit: expected batches (x, y) or (x, y, weight), got tuple"),
+        (
+            {"y": np.array(["a", "b"] * 20)},
+            "fit: expected arrays of numbers, got <U1; number the classes: np.unique(y, return_inverse=True)[1]",
+        ),
+        ({"x": [{}] * 40}, "fit: expected arrays of numbers, got object"),
+        ({"loss": "mse"}, "fit: expected loss to be a loss such as MSELoss(), got 'mse'"),
+        ({"loss": MSELoss}, "fit: expected loss to be a loss such as MSELoss(), got MSELoss; call it: MSELoss()"),
+        ({"optimizer": "adam"}, "fit: expected optimizer to be an Optimizer such as Adam(), got 'adam'"),
+        ({"optimizer": Adam}, "fit: expected optimizer to be an Optimizer such as Adam(), got Adam; call it: Adam()"),
+        ({"callbacks": Callback()}, "fit: expected callbacks to be a list, got Callback"),
+        ({"callbacks": [Callback]}, "fit: expected every callback to be a Callback, got Callback; call it: Callback()"),
+        ({"callbacks": [print]}, "fit: expected every callback to be a Callback, got builtin_function_or_method"),
+        ({"metrics": "accuracy"}, "fit: expected metrics to be a list, got 'accuracy'"),
     ],
 )
 def test_data_that_is_no_data_is_refused(options: dict[str, Any], text: str | None) -> None:
@@ -344,6 +486,17 @@ def test_weighted_evaluation_is_a_weighted_mean() -> None:
     assert_close(found, np.average(errors, weights=weights), "float32")
 
 
+def test_evaluation_refuses_what_it_cannot_average(backend: Backend) -> None:
+    loss = CrossEntropyLoss(reduction="none")
+    text = f"evaluate: expected a loss that reduces to one value, got {loss}; use reduction='mean' or 'sum'"
+    with pytest.raises(ValueError, match=sentence(text)):
+        network(backend.device).evaluate(X, LABELS, loss=loss)
+    with pytest.raises(ValueError, match="labels in \\[0, 2\\], got 7"):
+        network(backend.device).evaluate(X, LABELS * 0 + 7, loss=CrossEntropyLoss())
+    with pytest.raises(ValueError, match=sentence("evaluate: expected arrays of numbers, got object")):
+        network(backend.device).evaluate(X, [{}] * 40)
+
+
 def test_nothing_counted_is_not_a_number() -> None:
     net = network()
     found = net.evaluate(X, np.full(40, -100), loss=CrossEntropyLoss(), batch_size=16)
@@ -365,6 +518,44 @@ def test_predictions_come_back_in_order_as_numpy(backend: Backend) -> None:
 def test_predicting_needs_a_batch() -> None:
     with pytest.raises(ValueError, match=sentence("predict: expected at least one batch, got none")):
         network().predict(iter([]))
+    with pytest.raises(ValueError, match=sentence("predict: expected arrays of shape (n, ...), got a number")):
+        network().predict(3.0)
+    with pytest.raises(ValueError, match=sentence("predict: expected inputs of one length, got 40, 1")):
+        network().predict((X, X[:1]))
+
+
+@dataclass(frozen=True)
+class Crossed(Layer):
+    """Several inputs, several outputs: ``(a b, (a + b, number of the larger))``, the last without a gradient."""
+
+    def forward(self, p: Any, a: Any, b: Any, mode: Any) -> tuple[Any, Any]:
+        xp = namespace(a)
+        return (a * b, (a + b, xp.astype(a < b, xp.int64))), (a, b)
+
+    def backward(self, p: Any, g: Any, cache: Any, dy: Any) -> Any:
+        a, b = cache
+        product, (total, _) = dy
+        return (product * b + total, product * a + total) if product is not None else (total, total)
+
+
+def product_loss(output: Any, target: Any, sample_weight: Any = None) -> Any:
+    value, dy = MSELoss()(output[0], target, sample_weight)
+    return value, (dy, (0.0 * dy, None))
+
+
+def test_several_inputs_and_outputs_pass_through(backend: Backend) -> None:
+    net = network(backend.device, model=Crossed())
+    product, (total, larger) = net.predict((X, X + 1.0), batch_size=7)
+    assert_close(product, X * (X + 1.0), "float32")
+    assert_close(total, X + X + 1.0, "float32")
+    assert larger.sum() == 120
+    history = train(net, (X, X), X * X, loss=product_loss, validation=0.25, callbacks=[TerminateOnNaN()])
+    assert_close(history["val_loss"], [0.0] * 3, "float32")
+    spoiled = np.full_like(X, np.inf)
+    history = train(net, (X * 0.0, spoiled), X, loss=product_loss, callbacks=[TerminateOnNaN()])
+    assert history.stop_reason == "the input is not finite at step 6"
+    history = train(net, (X * 1e30, X * 1e30), X, loss=product_loss, callbacks=[TerminateOnNaN()])
+    assert history.stop_reason == "the output of layer Crossed is not finite at step 6"
 
 
 def test_training_and_evaluation_mode_need_no_remembering(backend: Backend) -> None:

@@ -34,6 +34,7 @@ def test_every_batch_is_remembered(history: History) -> None:
 def test_an_empty_history_has_no_batches() -> None:
     assert History().batch_loss.shape == (0,)
     assert History().rows() == []
+    assert dict(History(["epoch", "loss"])) == {"epoch": [], "loss": []}
 
 
 def test_the_table_reads_back_from_csv(history: History, tmp_path: Path) -> None:

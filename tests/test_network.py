@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnxp import Layer, Linear, Network, Parallel, ReLU, Residual, Sequential, Tanh, initializers
+from nnxp import Device, Layer, Linear, Network, Parallel, ReLU, Residual, Sequential, Tanh, initializers
 from nnxp.layers import Mode, ParameterSpec, Views
 from tests.backends import Backend, assert_close, assert_on
 
@@ -70,6 +70,48 @@ def test_a_dy_of_another_shape_is_refused(net: Network, backend: Backend) -> Non
     _, cache = net.forward(batch(backend))
     with pytest.raises(ValueError, match=sentence("Network.backward: expected dy of shape (2, 3), got (2, 4)")):
         net.backward(cache, batch(backend))
+
+
+@dataclass(frozen=True)
+class Twice(Layer):
+    """Two outputs of one input."""
+
+    def forward(self, p: Views, x: Any, mode: Mode) -> tuple[Any, Any]:
+        return (x, (x + x,)), None
+
+    def backward(self, p: Views, g: Views, cache: Any, dy: Any) -> Any:
+        first, (second,) = dy
+        return first if second is None else first + second + second
+
+
+def test_dy_is_nested_as_the_output_and_none_means_zero(backend: Backend) -> None:
+    net = Network(Twice(), device=backend.device)
+    x = batch(backend)
+    _, cache = net.forward(x)
+    assert_close(backend.get(net.backward(cache, (x, (x,)))), 3.0 * backend.get(x), "float32")
+    assert_close(backend.get(net.backward(cache, (x, (None,)))), backend.get(x), "float32")
+    for dy, got in [((x, x), "((2, 4), (2, 4))"), (x, "(2, 4)"), ((x, (x[:1, :],)), "((2, 4), ((1, 4),))")]:
+        text = f"Network.backward: expected dy of shape ((2, 4), ((2, 4),)), got {got}"
+        with pytest.raises(ValueError, match=sentence(text)):
+            net.backward(cache, dy)
+
+
+def test_a_single_dy_is_no_tuple(net: Network, backend: Backend) -> None:
+    y, cache = net.forward(batch(backend))
+    for dy, got in [((y,), "((2, 3),)"), ((y, y), "((2, 3), (2, 3))"), (None, "None")]:
+        with pytest.raises(ValueError, match=sentence(f"Network.backward: expected dy of shape (2, 3), got {got}")):
+            net.backward(cache, dy)
+
+
+def test_dy_from_elsewhere_is_refused(net: Network) -> None:
+    other = Device("strict:device2")
+    _, cache = net.forward(net.device.put(np.ones((2, 4)), "float32"))
+    text = f"Network.backward: expected dy on {net.device}, got an array on strict:device2; move it: net.device.put(dy, 'float32')"
+    with pytest.raises(TypeError, match=sentence(text)):
+        net.backward(cache, other.put(np.ones((2, 3)), "float32"))
+    text = "Network.backward: expected dy of dtype float32, got float64; cast it: net.device.put(dy, 'float32')"
+    with pytest.raises(TypeError, match=re.escape(text).replace("float64", r"(\w+\.)?float64")):
+        net.backward(cache, net.device.put(np.ones((2, 3)), "float64"))
 
 
 def test_an_array_from_elsewhere_is_refused_by_the_first_layer(backend: Backend) -> None:

@@ -57,6 +57,23 @@ def test_views_and_vectors_are_the_same_memory(backend: Backend) -> None:
     assert not backend.get(net.parameters["0.weight"]).any()
 
 
+def test_assigning_a_name_writes_into_the_vector(backend: Backend) -> None:
+    net = build(backend)
+    before = net.parameters["3.bias"]
+    net.parameters["3.bias"] = ones(backend, (2,))
+    net.parameters["3.bias"] += 1.0
+    assert net.parameters["3.bias"] is before
+    np.testing.assert_array_equal(backend.get(net.theta)[-2:], [2.0, 2.0])
+    net.gradients["3.bias"] = ones(backend, (2,))
+    np.testing.assert_array_equal(backend.get(net.gradient)[-2:], [1.0, 1.0])
+    other = Network(Counter(), device=backend.device)
+    other.buffers["seen"] = ones(backend, (2,)) * 5.0
+    np.testing.assert_array_equal(backend.get(other.views.seen), [5.0, 5.0])
+    with pytest.raises(KeyError, match=r"3\.bais"):
+        net.parameters["3.bais"] = ones(backend, (2,))
+    assert "3.bias" in repr(net.parameters)
+
+
 def test_gradient_is_a_vector_of_the_named_gradients(backend: Backend) -> None:
     net = build(backend)
     run_both_ways(net, ones(backend))
@@ -183,6 +200,12 @@ def test_buffers_keep_their_dtype_and_travel_in_model_order(backend: Backend) ->
     for name, value in other.state_dict().items():
         np.testing.assert_array_equal(value, state[name])
         assert value.dtype == state[name].dtype
+
+
+def test_buffers_load_on_a_device_without_float64() -> None:
+    net = Network(Counter(), device="strict:no_float64")
+    net.load_state_dict({"count": np.array(2.0), "seen": np.array([3.0, 4.0])})
+    assert (net.state_dict()["count"], net.state_dict()["seen"].tolist()) == (2, [3.0, 4.0])
 
 
 def test_state_dict_is_a_copy(backend: Backend) -> None:

@@ -32,6 +32,10 @@ def test_the_library_needs_only_numpy_and_array_api_compat(library: str) -> None
     assert run(code) == "False"
 
 
+def test_a_room_is_there_at_the_first_look() -> None:
+    assert run("import nnxp; print(nnxp.layers.Linear.__name__, nnxp.training.History.__name__)") == "Linear History"
+
+
 def test_star_import_brings_every_public_name() -> None:
     assert run("from nnxp import *; print(Network.__name__, Adam.__name__, load.__name__)") == "Network Adam load"
 
