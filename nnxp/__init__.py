@@ -44,7 +44,7 @@ _LENT = {"io": ("load",)}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
+    if name in _MODULES or name in _ROOMS:
         return import_module(f"nnxp.{name}")
     if name == "__all__":
         return __dir__()

@@ -34,6 +34,16 @@ def check_whole_number(where: str, name: str, value: object) -> None:
         raise TypeError(message(where, f"{name} to be a whole number", value))
 
 
+def as_sizes(where: str, name: str, value: Any, axes: int, *, least: int = 1) -> tuple[int, ...]:
+    """Return one whole number an axis, from as many of them or from one for all."""
+    numbers = value if isinstance(value, tuple) else (value,) * axes
+    whole = all(hasattr(n, "__index__") and not isinstance(n, bool) and n >= least for n in numbers)
+    if not whole or len(numbers) != axes:
+        what = f"{name} to be a whole number of at least {least}, or a tuple of {axes} such numbers"
+        raise ValueError(message(where, what, value))
+    return tuple(n.__index__() for n in numbers)
+
+
 def check_number(
     where: str, name: str, value: Any, *, low: float = -math.inf, high: float = math.inf, open_low: bool = False
 ) -> None:

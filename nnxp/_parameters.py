@@ -46,6 +46,30 @@ class Slot:
     spec: ParameterSpec
 
 
+class NamedArrays(Mapping[str, Array]):
+    """Arrays by name; assigning to a name writes into the array that is there, where the layers see it."""
+
+    def __init__(self, arrays: dict[str, Array]) -> None:
+        self._arrays = arrays
+
+    def __getitem__(self, name: str) -> Array:
+        return self._arrays[name]
+
+    def __setitem__(self, name: str, value: Array) -> None:
+        # `net.parameters["0.bias"] += d` comes here too, with the array itself.
+        if value is not self._arrays[name]:
+            self._arrays[name][...] = value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def __repr__(self) -> str:
+        return repr(self._arrays)
+
+
 def walk(layer: Layer, in_shape: Shape | None, path: str = "") -> Iterator[Node]:
     """List a model's layers depth first, each container before its children."""
     yield Node(path, layer, in_shape, layer.output_shape(in_shape))
@@ -77,13 +101,13 @@ class Store:
     device: Device
     dtype: str
     layout: dict[str, Slot] = field(init=False, default_factory=dict)
-    buffers: dict[str, Array] = field(init=False, default_factory=dict)
     order: list[str] = field(init=False, default_factory=list)
     frozen: set[str] = field(init=False, default_factory=set)
     lr_scales: dict[str, float] = field(init=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         start = 0
+        buffers: dict[str, Array] = {}
         for node in self.nodes:
             for name, spec in node.layer.parameters(node.in_shape).items():
                 stop = start + math.prod(spec.shape)
@@ -91,8 +115,9 @@ class Store:
                 self.order.append(join(node.path, name))
                 start = stop
             for name, buffer in node.layer.buffers(node.in_shape).items():
-                self.buffers[join(node.path, name)] = self._new_buffer(buffer)
+                buffers[join(node.path, name)] = self._new_buffer(buffer)
                 self.order.append(join(node.path, name))
+        self.buffers = NamedArrays(buffers)
         xp, handle = self.device.xp, self.device.handle
         with self.device.context():
             self.theta = xp.zeros((start,), dtype=getattr(xp, self.dtype), device=handle)
@@ -105,9 +130,11 @@ class Store:
         host = np.broadcast_to(np.asarray(spec.value, dtype=spec.dtype or self.dtype), spec.shape)
         return self.device.put(np.array(host))
 
-    def _named(self, vector: Array) -> dict[str, Array]:
+    def _named(self, vector: Array) -> NamedArrays:
         xp = self.device.xp
-        return {name: xp.reshape(vector[s.start : s.stop], s.spec.shape) for name, s in self.layout.items()}
+        return NamedArrays(
+            {name: xp.reshape(vector[s.start : s.stop], s.spec.shape) for name, s in self.layout.items()}
+        )
 
     def rebuild(self) -> None:
         """Make the layers' views anew; a frozen parameter's gradient goes to scratch."""
@@ -200,7 +227,7 @@ class Store:
         with self.device.context():
             self.theta[...] = self.device.put(theta, self.dtype)
             for name, buffer in self.buffers.items():
-                buffer[...] = self.device.xp.astype(self.device.put(arrays[name]), buffer.dtype)
+                buffer[...] = self.device.put(arrays[name].astype(to_host(buffer).dtype))
 
     def _shape(self, name: str) -> tuple[int, ...]:
         return self.layout[name].spec.shape if name in self.layout else tuple(self.buffers[name].shape)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nnxp._backend import to_host
 from nnxp._checks import Words, check_positive_int, message
 from nnxp.errors import GradientError
 from nnxp.random import generator
@@ -81,7 +82,7 @@ def check_gradients(
     y : array, optional
         The target; needed with `loss` alone.
     loss : loss, optional
-        None checks a random projection of the output, ``f = sum(r * output)``.
+        None checks a random projection of the output, ``f = sum(r * output)``; of several, the sum of theirs.
     rtol : float
         The largest difference allowed, relative to the larger of the two gradients.
     sample : int, optional
@@ -168,7 +169,7 @@ class _Trial:
         self.net = net.to(net.device, dtype="float64")
         self.net.unfreeze()
         inputs = x if isinstance(x, tuple) else (x,)
-        batch = (tuple(_host(part) for part in inputs), None if y is None else _host(y), None)
+        batch = (tuple(to_host(part) for part in inputs), None if y is None else to_host(y), None)
         self.inputs, self.target, _ = put_batch(self.net, loss, batch)
         self.loss = loss or self._project
         self.step = net.step
@@ -178,10 +179,22 @@ class _Trial:
         self.buffers = self.net.snapshot()
 
     def _project(self, output: Any, target: Any) -> tuple[Any, Any]:
-        """Use a fixed random projection of the output for a loss."""
+        """Use a fixed random projection of the output for a loss; integers have no part in it."""
         del target
-        r = self.net.device.put(generator(self.net.seed, "projection").normal(size=tuple(output.shape)))
-        return self.net.device.xp.sum(r * output), r
+        rng, xp = generator(self.net.seed, "projection"), self.net.device.xp
+        values = []
+
+        def along(y: Any) -> Any:
+            if isinstance(y, tuple):
+                return tuple(along(part) for part in y)
+            if not xp.isdtype(y.dtype, "real floating"):
+                return None
+            r = self.net.device.put(rng.normal(size=tuple(y.shape)), "float64")
+            values.append(xp.sum(r * y))
+            return r
+
+        dy = along(output)
+        return sum(values), dy
 
     def _forward(self) -> tuple[Any, Any, Any]:
         # Statistics that training gathers must not move between two looks.
@@ -253,9 +266,3 @@ def relative(a: float, b: float, scale: float, noise: float) -> float:
         return float("inf")
     largest = max(abs(a), abs(b), _FLOOR * scale)
     return max(abs(a - b) - noise, 0.0) / largest if largest else 0.0
-
-
-def _host(x: Any) -> Any:
-    from nnxp._backend import to_host
-
-    return to_host(x)

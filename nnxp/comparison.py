@@ -8,6 +8,7 @@ import numpy as np
 
 from nnxp._backend import to_host
 from nnxp._checks import Words, message
+from nnxp._nested import leaves
 from nnxp._table import Table
 from nnxp.device import Device
 from nnxp.layers.layer import Layer
@@ -29,7 +30,8 @@ class Difference:
     Attributes
     ----------
     device, layer, quantity : str
-        Where, which layer, and ``output``, ``dx`` or the gradient of a parameter such as ``dweight``.
+        Where, which layer, and ``output``, ``dx`` or the gradient of a parameter such as ``dweight``. Several outputs
+        are numbered.
     ulps : float
         The largest difference from the float64 run, in units in the last place of the array's largest entry.
     """
@@ -106,8 +108,10 @@ def compare_devices(
         Built once on each device, from the same seed.
     devices : sequence of str or Device
         At least one.
-    x, y : array
-        One batch.
+    x : array, or tuple of arrays
+        One batch; a tuple means several inputs.
+    y : array
+        Its target.
     loss : loss
         Gives the gradient that flows back.
     seed : int
@@ -149,21 +153,28 @@ def _step(
     probes, record = probed(model)
     net = Network(probes, device=device, dtype=dtype, seed=seed, input_shape=input_shape)
     net.load_state_dict(state)
-    inputs, target, _ = put_batch(net, loss, ((to_host(x),), to_host(y), None))
+    hosts = tuple(to_host(part) for part in (x if isinstance(x, tuple) else (x,)))
+    inputs, target, _ = put_batch(net, loss, (hosts, to_host(y), None))
     output, cache = net.forward(*inputs, training=True)
     with net.device.context():
         _, dy = loss(output, target)
     net.backward(cache, dy)
-    found = {(_label(path, name), "output"): y for path, name, y in record.outputs}
+    found: dict[tuple[str, str], Any] = {}
+    for path, name, y in record.outputs:
+        found |= _numbered(_label(path, name), "output", y)
     for path, name, dx in record.gradients:
-        found[_label(path, name), "dx"] = dx
+        found |= _numbered(_label(path, name), "dx", dx)
         prefix = f"{path}." if path else ""
         for full, gradient in net.gradients.items():
             if full.startswith(prefix) and "." not in full[len(prefix) :]:
                 found[_label(path, name), f"d{full[len(prefix) :]}"] = gradient
-    return {
-        key: np.asarray(net.device.get(array), dtype=np.float64) for key, array in found.items() if array is not None
-    }
+    return {key: np.asarray(net.device.get(array), dtype=np.float64) for key, array in found.items()}
+
+
+def _numbered(label: str, quantity: str, y: Any) -> dict[tuple[str, str], Any]:
+    """Name an array, or each of several."""
+    several = isinstance(y, tuple)
+    return {(label, f"{quantity} {i}" if several else quantity): array for i, array in enumerate(leaves(y))}
 
 
 def _label(path: str, name: str) -> str:
@@ -171,8 +182,6 @@ def _label(path: str, name: str) -> str:
 
 
 def _ulps(actual: Host, desired: Host, dtype: str) -> float:
-    if not desired.size:
-        return 0.0
     if not np.array_equal(np.isnan(actual), np.isnan(desired)):
         return float("inf")
     largest = float(np.nanmax(np.abs(desired), initial=0.0))

@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
-import numpy as np
-
 from nnxp._backend import Array, Library, library_of, load_library, to_host
 from nnxp._backend.dispatch import is_array
 from nnxp._backend.library import DeviceInfo
@@ -55,7 +53,8 @@ class Device:
 
     def __post_init__(self) -> None:
         name = self.name.name if isinstance(self.name, Device) else self.name
-        name = name or os.environ.get("NNXP_DEVICE") or "cpu"
+        if name is None or name == "":
+            name = os.environ.get("NNXP_DEVICE") or "cpu"
         library, canonical, handle = _choose() if name == "auto" else _resolve(name)
         for key, value in (("name", canonical), ("library", library), ("handle", handle)):
             object.__setattr__(self, key, value)
@@ -93,9 +92,9 @@ class Device:
         with self.context():
             if not self.owns(x):
                 host = to_host(x)
-                # Wide numbers are cast before they travel, narrow ones after.
-                if dtype is not None and host.dtype.itemsize > np.dtype(dtype).itemsize:
-                    host = host.astype(dtype)
+                # Bytes are cast after they travel; the rest before: not every library has NumPy's other kinds.
+                late = dtype is None or host.dtype.itemsize == 1
+                host = host.astype(host.dtype.newbyteorder("=") if late else dtype, copy=False)
                 x = self.library.put(host, self.handle)
             if dtype is None or x.dtype == getattr(self.xp, dtype):
                 return x
@@ -141,8 +140,8 @@ def devices() -> list[DeviceInfo]:
 
 
 def _resolve(name: str) -> tuple[Library, str, Any]:
-    word, _, index = name.partition(":")
-    if not isinstance(name, str) or word not in _ROOMS or name.endswith(":"):
+    word, _, index = name.partition(":") if isinstance(name, str) else ("", "", "")
+    if word not in _ROOMS or name.endswith(":"):
         raise DeviceError(message("Device", _GRAMMAR, name))
     package, extra = _PACKAGES.get(word, ("numpy", ""))
     if find_spec(package) is None:

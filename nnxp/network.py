@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnxp._backend import Array, library_of, to_host
+from nnxp._backend import Array, library_of, namespace, to_host
 from nnxp._backend.dispatch import is_array
 from nnxp._checks import Shape, Words, check_choice, check_number, fits, match_names, message
-from nnxp._parameters import Node, Run, Slot, Store, walk
+from nnxp._nested import is_gradient_of, leaves, shapes
+from nnxp._parameters import NamedArrays, Node, Run, Slot, Store, walk
 from nnxp.device import Device
 from nnxp.initializers import Initializer
 from nnxp.layers.layer import Layer, Mode, Views
@@ -57,7 +58,7 @@ class Network:
     ----------
     theta, gradient : array of shape (n,)
         All parameters, and all gradients, on the device.
-    parameters, gradients, buffers : dict of str to array
+    parameters, gradients, buffers : mapping of str to array
         Named views of them, and the arrays that are kept but not trained.
     optimizer_state : dict of str to array
         The optimizer's vectors.
@@ -154,17 +155,17 @@ class Network:
                 self._store.gradient[...] = value
 
     @property
-    def parameters(self) -> dict[str, Array]:
-        """The parameters by name: views of `theta`."""
+    def parameters(self) -> NamedArrays:
+        """The parameters by name: views of `theta`; assigning to a name writes there."""
         return self._store.parameters
 
     @property
-    def gradients(self) -> dict[str, Array]:
+    def gradients(self) -> NamedArrays:
         """The gradients by name: views of `gradient`."""
         return self._store.gradients
 
     @property
-    def buffers(self) -> dict[str, Array]:
+    def buffers(self) -> NamedArrays:
         """The arrays that are kept but not trained, by name."""
         return self._store.buffers
 
@@ -199,7 +200,9 @@ class Network:
 
     def unfreeze(self, pattern: str = "*") -> None:
         """Train the parameters whose names fit the pattern again."""
-        self._store.frozen -= set(match_names("Network.unfreeze", pattern, self._store.layout))
+        # "Everything" is a pattern that may fit nothing.
+        names = self._store.layout if pattern == "*" else match_names("Network.unfreeze", pattern, self._store.layout)
+        self._store.frozen -= set(names)
         self._store.rebuild()
 
     @property
@@ -302,6 +305,8 @@ class Network:
         ------
         RuntimeError
             If `theta` has moved since the forward.
+        TypeError
+            If `dy` is on another device, or of another dtype.
         ValueError
             If `dy` is not shaped as the output.
         """
@@ -310,8 +315,11 @@ class Network:
             raise RuntimeError(
                 message("Network.backward", "a cache of the present theta", Words("one from before it moved"), hint)
             )
-        if shapes(dy) != cache.output_shape and not isinstance(dy, tuple):
+        if not is_gradient_of(dy, cache.output_shape):
             raise ValueError(message("Network.backward", f"dy of shape {cache.output_shape}", shapes(dy)))
+        for part in leaves(dy):
+            if not self._is_ours(part):
+                raise TypeError(self._stranger("Network.backward", "dy", part))
         return self.run_backward(cache.layers, dy)
 
     def run_backward(self, layers: Any, dy: Any) -> Any:
@@ -323,33 +331,35 @@ class Network:
 
     def _check_inputs(self, inputs: tuple[Array, ...]) -> None:
         for x in inputs:
-            if not self.device.owns(x):
-                where = self.device.name
-                got = _place(x)
-                raise TypeError(
-                    message(
-                        f"{self._first()}.forward", f"x on {where}", got, f"move it: net.device.put(x, {self.dtype!r})"
-                    )
-                )
-            if x.dtype != self._store.theta.dtype and not (self.model.accepts_integers and self._is_integer(x)):
-                hint = f"cast it: net.device.put(x, {self.dtype!r})"
-                raise TypeError(message(f"{self._first()}.forward", f"x of dtype {self.dtype}", x.dtype, hint))
+            if not self._is_ours(x) and not (self.device.owns(x) and self._stays_integer(x)):
+                raise TypeError(self._stranger(f"{self._first()}.forward", "x", x))
         if self.input_shape is not None and inputs and not fits(tuple(inputs[0].shape[1:]), self.input_shape):
             wanted = ", ".join(["batch", *("*" if n is None else str(n) for n in self.input_shape)])
             raise ValueError(message(f"{self._first()}.forward", f"x of shape ({wanted})", tuple(inputs[0].shape)))
+
+    def _is_ours(self, x: Array) -> bool:
+        return self.device.owns(x) and bool(x.dtype == self._store.theta.dtype)
+
+    def _stranger(self, where: str, name: str, x: Any) -> str:
+        """Say why an array is not one of this device and of the network's dtype."""
+        put = f"net.device.put({name}, {self.dtype!r})"
+        if self.device.owns(x):
+            return message(where, f"{name} of dtype {self.dtype}", x.dtype, f"cast it: {put}")
+        got = Words(f"an array on {library_of(x).locate(x)}" if is_array(x) else f"a {type(x).__name__}")
+        return message(where, f"{name} on {self.device.name}", got, f"move it: {put}")
 
     def _first(self) -> str:
         """Name the layer that meets the input first."""
         leaf = next((node for node in self._nodes if not node.layer.children()), self._nodes[0])
         return type(leaf.layer).__name__
 
-    def _is_integer(self, x: Array) -> bool:
-        return bool(self.device.xp.isdtype(x.dtype, "integral"))
+    def _stays_integer(self, x: Array) -> bool:
+        return self.model.accepts_integers and bool(namespace(x).isdtype(x.dtype, "integral"))
 
     def put_input(self, x: Any) -> Array:
         """Bring one batch of inputs to the device, cast to the network's dtype unless the model takes integers."""
-        keep = self.model.accepts_integers and np.issubdtype(getattr(x, "dtype", np.asarray(x).dtype), np.integer)
-        return self.device.put(x, None if keep else self.dtype)
+        x = x if is_array(x) else np.asarray(x)
+        return self.device.put(x, None if self._stays_integer(x) else self.dtype)
 
     # -- state -----------------------------------------------------------------------------------
 
@@ -475,12 +485,3 @@ class Network:
         from nnxp.io import save
 
         save(self, path)
-
-
-def shapes(y: Any) -> Any:
-    """Return an array's shape; of a tuple of arrays, the tuple of shapes, nested alike."""
-    return tuple(shapes(part) for part in y) if isinstance(y, tuple) else y if y is None else tuple(y.shape)
-
-
-def _place(x: object) -> Words:
-    return Words(f"an array on {library_of(x).locate(x)}" if is_array(x) else f"a {type(x).__name__}")

@@ -3,17 +3,16 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from nnxp._backend import Array
 from nnxp._checks import Shape
 from nnxp._parameters import join
-from nnxp.layers.layer import BufferSpec, Layer, Mode, ParameterSpec, Views
+from nnxp.layers.layer import BufferSpec, Layer, ParameterSpec, Views
 
 __all__ = ["Probe", "Record", "probed"]
 
 
 @dataclass
 class Record:
-    """What passed, in order: (path, name of the layer, array)."""
+    """What passed, in order: (path, name of the layer, array or nested tuple of arrays)."""
 
     outputs: list[tuple[str, str, Any]] = field(default_factory=list)
     gradients: list[tuple[str, str, Any]] = field(default_factory=list)
@@ -52,13 +51,13 @@ class Probe(Layer):
         """As the layer inside."""
         return self.inner.child_shapes(in_shape)
 
-    def forward(self, p: Views, x: Array, mode: Mode) -> tuple[Array, Any]:
+    def forward(self, p: Views, *inputs_and_mode: Any, **named: Any) -> tuple[Any, Any]:
         """Run the layer inside, and write its output down."""
-        y, cache = self.inner.forward(p, x, mode)
+        y, cache = self.inner.forward(p, *inputs_and_mode, **named)
         self.record.outputs.append((self.path, type(self.inner).__name__, y))
         return y, cache
 
-    def backward(self, p: Views, g: Views, cache: Any, dy: Array) -> Array | None:
+    def backward(self, p: Views, g: Views, cache: Any, dy: Any) -> Any:
         """Run the layer inside, and write its input's gradient down."""
         dx = self.inner.backward(p, g, cache, dy)
         self.record.gradients.append((self.path, type(self.inner).__name__, dx))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnxp import Device, Layer, Linear, Network, Parallel, ReLU, Residual, Sequential, Tanh, initializers
+from nnxp import Device, Layer, Linear, Network, Parallel, ReLU, Residual, Sequential, Standardize, Tanh, initializers
 from nnxp.layers import Mode, ParameterSpec, Views
 from tests.backends import Backend, assert_close, assert_on
 
@@ -309,6 +309,11 @@ def test_the_summary_counts_parameters_and_bytes() -> None:
     assert "    layer  Linear" in str(summary)
     assert lines[-1] == "61 parameters, 36 of them trained; 244 bytes in float32 on cpu; twice that with the gradients"
     assert summary._repr_html_().startswith("<table><thead><tr><th>name</th>")
+
+
+def test_the_summary_counts_buffers_in_the_bytes_alone() -> None:
+    summary = Network(Sequential(Standardize(np.zeros(4), np.ones(4)), Linear(4, 2)), seed=0).summary()
+    assert (summary.parameters, summary.bytes) == (10, (10 + 8) * 4)
 
 
 def test_the_summary_shows_unknown_sizes() -> None:

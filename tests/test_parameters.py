@@ -126,6 +126,7 @@ def test_frozen_stretches_are_left_out_of_the_runs(backend: Backend) -> None:
     assert net.runs() == [Run(0, 12, 1.0, True), Run(21, 25, 1.0, True)]
     net.unfreeze()
     assert net.runs() == [Run(0, 27, 1.0, True)]
+    Network(ReLU(), device=backend.device).unfreeze()
 
 
 def test_rates_are_scaled_by_pattern(backend: Backend) -> None:
@@ -206,6 +207,15 @@ def test_buffers_load_on_a_device_without_float64() -> None:
     net = Network(Counter(), device="strict:no_float64")
     net.load_state_dict({"count": np.array(2.0), "seen": np.array([3.0, 4.0])})
     assert (net.state_dict()["count"], net.state_dict()["seen"].tolist()) == (2, [3.0, 4.0])
+
+
+def test_a_snapshot_restores_buffers(backend: Backend) -> None:
+    net = Network(Counter(), device=backend.device)
+    before = net.snapshot()
+    net.forward(ones(backend), training=True)
+    assert net.state_dict()["count"] == 1
+    net.restore(before)
+    assert net.state_dict()["count"] == 0
 
 
 def test_state_dict_is_a_copy(backend: Backend) -> None:

@@ -102,7 +102,7 @@ ORDER = [
     ["layers", "losses", "optimizers", "schedules"],
     ["initializers", "random", "device"],
     ["_backend"],
-    ["_checks", "_files", "_table", "errors"],
+    ["_checks", "_files", "_nested", "_table", "errors"],
 ]
 LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
 # The one exception: methods of Network hand on to these rooms, and import them inside the method.

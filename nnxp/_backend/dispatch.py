@@ -16,6 +16,8 @@ from nnxp._checks import Words, message
 
 # First word of a type's module -> our room. A closed list: nothing is imported by a name from outside.
 LIBRARIES = {"numpy": "numpy", "cupy": "cupy", "torch": "torch", "array_api_strict": "strict"}
+# What the libraries call their arrays; a DataLoader or a Generator of theirs is none.
+_ARRAYS = {"ndarray", "generic", "Tensor", "Array"}
 
 _by_type: dict[type, Library] = {}
 _namespaces: dict[type, Any] = {}
@@ -53,7 +55,7 @@ def _learn(kind: type) -> Library:
     # A subclass (numpy.memmap, torch.nn.Parameter) belongs to the library of its nearest ancestor.
     for ancestor in kind.__mro__:
         room = LIBRARIES.get(ancestor.__module__.partition(".")[0])
-        if room is not None:
+        if room is not None and ancestor.__name__ in _ARRAYS:
             library = load_library(room)
             _by_type[kind] = library
             _namespaces[kind] = library.xp
@@ -95,13 +97,15 @@ def random_words(like: Array, count: int, key: tuple[int, int], counter: tuple[i
     return library_of(like).random_words(like, count, key, counter)
 
 
-def checked_labels(where: str, labels: Array, classes: int, ignore: int | None) -> tuple[Array, Array | None]:
+def checked_labels(
+    where: str, labels: Array, classes: int, ignore: int | None, name: str = "labels"
+) -> tuple[Array, Array | None]:
     """Return labels that are safe to index with, and where they were invalid (None: nowhere).
 
     On the host an invalid label is an error. On a device reading it back would stall the stream, so
-    it is clamped to 0 and reported in the mask, for the loss to turn into NaN.
+    it is clamped to 0 and reported in the mask, for the caller to turn into NaN. `name` is what the error calls them.
     """
-    return library_of(labels).checked_labels(where, labels, classes, ignore)
+    return library_of(labels).checked_labels(where, labels, classes, ignore, name)
 
 
 def constant(values: tuple[Any, ...] | float, like: Array) -> Array:

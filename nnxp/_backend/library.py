@@ -99,7 +99,9 @@ class Library:
         """Return `count` words of 32 random bits as non-negative integers beside `like`."""
         return agnostic.random_words(self.xp, like.device, count, key, counter)
 
-    def checked_labels(self, where: str, labels: Array, classes: int, ignore: int | None) -> tuple[Array, Array | None]:
+    def checked_labels(
+        self, where: str, labels: Array, classes: int, ignore: int | None, name: str
+    ) -> tuple[Array, Array | None]:
         """Return labels that are safe to index with, and where they were invalid."""
-        del where  # nothing is raised: the values stay on the device
+        del where, name  # nothing is raised: the values stay on the device
         return agnostic.checked_labels(self.xp, labels, classes, ignore)

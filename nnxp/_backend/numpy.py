@@ -68,13 +68,15 @@ class NumPyLibrary(Library):
             _philox(piece, key)
         return words.reshape(-1)[:count]
 
-    def checked_labels(self, where: str, labels: Array, classes: int, ignore: int | None) -> tuple[Array, Array | None]:
+    def checked_labels(
+        self, where: str, labels: Array, classes: int, ignore: int | None, name: str
+    ) -> tuple[Array, Array | None]:
         """Refuse an invalid label at once: on the host a look costs nothing."""
         if labels.size and (labels.min() < 0 or labels.max() >= classes):
             ignored = np.zeros(labels.shape, bool) if ignore is None else labels == ignore
             wrong = labels[~ignored & ((labels < 0) | (labels >= classes))]
             if wrong.size:
-                raise ValueError(message(where, f"labels in [0, {classes - 1}]", wrong.flat[0]))
+                raise ValueError(message(where, f"{name} in [0, {classes - 1}]", wrong.flat[0]))
             return np.where(ignored, 0, labels), None
         return labels, None
 

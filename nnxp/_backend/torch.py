@@ -21,16 +21,14 @@ class TorchLibrary(Library):
     def resolve(self, index: str) -> tuple[str, Any]:
         """Find a device by PyTorch's own name for it, and try it."""
         try:
-            device = torch.device(index or "cpu")
-            torch.empty(1, device=device)
+            # A tensor knows the one name that its device has: "cuda" becomes "cuda:0", "cpu:0" becomes "cpu".
+            device = torch.empty(1, device=index or "cpu").device
         except (RuntimeError, AssertionError) as error:
             reason = str(error).splitlines()[0]
             hint = "nnxp.devices() lists what is there"
             raise DeviceError(
                 message("Device", "a device that PyTorch can use", f"torch:{index}", f"{reason}; {hint}")
             ) from None
-        if device.type == "cuda" and device.index is None:
-            device = torch.device("cuda", torch.cuda.current_device())
         return f"torch:{device}", device
 
     def devices(self) -> list[DeviceInfo]:

@@ -130,11 +130,11 @@ def _introduce(settings: Settings, data: DataSet, net: Network) -> None:
 def _check_outcome(net: Network, history: History) -> None:
     """Refuse a run that came to nothing."""
     finite = bool(np.isfinite(net.device.get(net.theta)).all())
-    if finite and len(history) > 0:
+    if finite and history.updates:
         return
     if "Ctrl-C" in history.stop_reason:
         raise KeyboardInterrupt
-    reason = history.stop_reason if not len(history) or finite else "weights that are not finite"
+    reason = history.stop_reason if not history.updates or finite else "weights that are not finite"
     raise ValueError(message("train", "a loss that stays finite", Words(reason), "lower --lr"))
 
 

@@ -1,17 +1,18 @@
 """Data as people have it, cut into batches: arrays, memory maps, lists, device arrays, or any iterable of batches."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from operator import length_hint
 from typing import Any
 
 import numpy as np
 
-from nnxp._backend import Array, library_of, namespace
+from nnxp._backend import Array, library_of, namespace, to_host
 from nnxp._backend.dispatch import is_array
 from nnxp._checks import Words, message
 from nnxp.random import generator
 
-__all__ = ["ArrayData", "Batch", "IterableData", "as_data", "class_weights"]
+__all__ = ["ArrayData", "Batch", "IterableData", "as_data", "as_source", "class_weights"]
 
 Batch = tuple[tuple[Any, ...], Any, Any]  # inputs, target or None, sample weight or None
 
@@ -59,16 +60,12 @@ class ArrayData:
         order = self.indices
         if shuffle is not None:
             order = shuffle.permutation(len(self)) if order is None else shuffle.permutation(order)
+        inputs = [cutter(x, order) for x in self.inputs]
+        target, weight = cutter(self.target, order), cutter(self.weight, order)
         n = len(self)
         for start in range(0, n, batch_size):
-            stop = min(start + batch_size, n)
-            # Without an order a slice is enough: a view, not a copy.
-            rows = slice(start, stop) if order is None else order[start:stop]
-            yield (
-                tuple(take(x, rows) for x in self.inputs),
-                None if self.target is None else take(self.target, rows),
-                None if self.weight is None else take(self.weight, rows),
-            )
+            rows = slice(start, min(start + batch_size, n))
+            yield tuple([cut(rows) for cut in inputs]), target(rows), weight(rows)
 
 
 @dataclass(frozen=True)
@@ -80,61 +77,77 @@ class IterableData:
     def updates(self, batch_size: int) -> int | None:
         """Return the number of batches in an epoch, if it is known."""
         del batch_size
-        return len(self.source) if isinstance(self.source, Sized) else None
+        return length_hint(self.source) or None
 
     def batches(self, batch_size: int, shuffle: np.random.Generator | None = None) -> Iterator[Batch]:
-        """Pass the batches on as they come."""
+        """Pass the batches on as they come, those without samples left out."""
         del batch_size, shuffle
         for item in self.source:
             if not isinstance(item, (tuple, list)) or not 2 <= len(item) <= 3:
                 raise TypeError(message("fit", "batches (x, y) or (x, y, weight)", Words(type(item).__name__)))
             x, y, weight = item if len(item) == 3 else (*item, None)
-            yield as_inputs(x), as_array(y), None if weight is None else as_array(weight)
+            batch = as_data("fit", x, y, weight)
+            if len(batch):
+                yield batch.inputs, batch.target, batch.weight
 
 
-def as_data(where: str, x: Any, y: Any, weight: Any = None) -> ArrayData | IterableData:
-    """Wrap arrays, or an iterable of batches where there is no `y`."""
-    if y is None:
-        if is_array(x) or not isinstance(x, Iterable):
-            raise TypeError(message(where, "y, or an iterable of batches (x, y) as x", Words(type(x).__name__)))
-        if weight is not None:
-            raise ValueError(
-                message(where, "sample_weight=None with an iterable", Words("weights"), "yield (x, y, weight)")
-            )
-        return IterableData(x)
-    data = ArrayData(as_inputs(x), as_array(y), None if weight is None else as_array(weight))
-    lengths = [int(a.shape[0]) if a.ndim else 0 for a in (*data.inputs, data.target, data.weight) if a is not None]
+def as_data(where: str, x: Any, y: Any, weight: Any = None) -> ArrayData:
+    """Wrap arrays of one length."""
+    data = ArrayData(as_inputs(where, x), as_array(where, y), None if weight is None else as_array(where, weight))
+    lengths = [int(a.shape[0]) for a in (*data.inputs, data.target, data.weight) if a is not None]
     if len(set(lengths)) > 1:
-        raise ValueError(message(where, "x, y and sample_weight of one length", Words(", ".join(map(str, lengths)))))
+        hint = "several inputs are a tuple" if isinstance(x, list) else ""
+        got = Words(", ".join(map(str, lengths)))
+        raise ValueError(message(where, "x, y and sample_weight of one length", got, hint))
     return data
 
 
-def as_inputs(x: Any) -> tuple[Any, ...]:
+def as_source(where: str, x: Any, y: Any, weight: Any = None) -> ArrayData | IterableData:
+    """Wrap arrays, or an iterable of batches where there is no `y`."""
+    if y is not None:
+        return as_data(where, x, y, weight)
+    if is_array(x) or hasattr(x, "shape") or not isinstance(x, Iterable):
+        raise TypeError(message(where, "y, or an iterable of batches (x, y) as x", Words(type(x).__name__)))
+    if weight is not None:
+        hint = "yield (x, y, weight)"
+        raise ValueError(message(where, "sample_weight=None with an iterable", Words("weights"), hint))
+    return IterableData(x)
+
+
+def as_inputs(where: str, x: Any) -> tuple[Any, ...]:
     """Return the inputs as a tuple of arrays; a tuple means several inputs."""
-    return tuple(as_array(part) for part in x) if isinstance(x, tuple) else (as_array(x),)
+    return tuple(as_array(where, part) for part in x) if isinstance(x, tuple) else (as_array(where, x),)
 
 
-def as_array(x: Any) -> Any:
-    """Leave arrays of any library as they are; read everything else with NumPy."""
-    if is_array(x):
-        return x
-    array = np.asarray(x)
-    if array.dtype == object:
-        raise TypeError(
-            message("fit", "numbers in arrays of one shape", Words(type(x).__name__), "are the rows equally long?")
-        )
-    return array
+def as_array(where: str, x: Any) -> Any:
+    """Leave arrays of other libraries as they are; view or read everything else as a plain NumPy array."""
+    if not is_array(x) or isinstance(x, np.ndarray):
+        x = np.asarray(x)
+        if x.dtype.kind not in "biuf":
+            hint = "number the classes: np.unique(y, return_inverse=True)[1]" if x.dtype.kind in "SUT" else ""
+            raise TypeError(message(where, "arrays of numbers", Words(f"dtype {x.dtype}"), hint))
+    if not x.ndim:
+        raise ValueError(message(where, "arrays of shape (n, ...)", Words("a number")))
+    return x
 
 
-def take(x: Any, rows: "slice | np.ndarray[Any, Any]") -> Array:
-    """Take rows: a view for a slice, a gather where `x` lies otherwise."""
-    if isinstance(rows, slice):
-        return x[rows, ...]
+def cutter(x: Any, order: np.ndarray[Any, Any] | None) -> Callable[[slice], Any]:
+    """Return what cuts a batch out of an array: a view, or a gather where `x` lies if there is an order."""
+    if x is None:
+        return lambda rows: None
+    if order is None:
+        return lambda rows: x[rows, ...]
     if isinstance(x, np.ndarray):
-        return x[rows]
-    xp = namespace(x)
-    with library_of(x).context(x.device):
-        return xp.take(x, xp.asarray(rows, device=x.device), axis=0)
+        return lambda rows: x.take(order[rows], axis=0)
+    xp, library = namespace(x), library_of(x)
+    with library.context(x.device):
+        there = xp.asarray(order, device=x.device)  # the order travels once an epoch
+
+    def gather(rows: slice) -> Array:
+        with library.context(x.device):
+            return xp.take(x, there[rows], axis=0)
+
+    return gather
 
 
 def class_weights(y: Any, weights: Mapping[int, float] | str, sample_weight: Any) -> np.ndarray[Any, Any]:
@@ -142,17 +155,17 @@ def class_weights(y: Any, weights: Mapping[int, float] | str, sample_weight: Any
 
     ``"balanced"`` gives class c the weight ``n / (classes * count of c)``, as scikit-learn does.
     """
-    labels = np.asarray(y)
+    labels = to_host(y)
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(
             message("fit", "integer labels of shape (n,) with class_weight", Words(f"{labels.dtype} {labels.shape}"))
         )
     classes, positions, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    if isinstance(weights, str):
-        if weights != "balanced":
-            raise ValueError(message("fit", "class_weight to be a mapping or 'balanced'", weights))
+    if weights == "balanced":
         values = len(labels) / (len(classes) * counts)
-    else:
+    elif isinstance(weights, Mapping):
         values = np.array([float(weights.get(int(c), 1.0)) for c in classes])
+    else:
+        raise ValueError(message("fit", "class_weight to be a mapping or 'balanced'", weights))
     result: np.ndarray[Any, Any] = values[positions]
-    return result if sample_weight is None else result * np.asarray(sample_weight)
+    return result if sample_weight is None else result * to_host(sample_weight)

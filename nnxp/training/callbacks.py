@@ -132,6 +132,8 @@ class CSVLog(Callback):
             )
         if not exists:
             self._write(run.columns)
+        elif self.path.read_text().partition("\n")[0] != ",".join(run.columns):
+            raise ValueError(message("CSVLog", f"a file with columns {','.join(run.columns)}", str(self.path)))
         self.append = True
 
     def on_epoch_end(self, run: Run) -> None:

@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnxp._backend import Array, namespace
+from nnxp._backend import Array
 from nnxp._checks import Words, check_positive_int, message
-from nnxp.metrics import Metric, resolve
-from nnxp.training.batches import ArrayData, IterableData, as_data, as_inputs
+from nnxp.losses._inputs import is_integral
+from nnxp.metrics import Metric
+from nnxp.training.arguments import check_batch_axis, check_loss, check_targets, resolve_all
+from nnxp.training.batches import ArrayData, IterableData, as_inputs, as_source
 
 if TYPE_CHECKING:
     from nnxp.losses import LossFunction
@@ -22,8 +24,7 @@ def put_batch(net: "Network", loss: "LossFunction | None", batch: Any) -> tuple[
     inputs, target, weight = batch
     if target is not None:
         labels = loss is None or getattr(loss, "accepts_indices", False)
-        integers = labels and namespace(target).isdtype(target.dtype, "integral")
-        target = net.device.put(target, "int64" if integers else net.dtype)
+        target = net.device.put(target, "int64" if labels and is_integral(target) else net.dtype)
     if weight is not None:
         weight = net.device.put(weight, net.dtype)
     return tuple(net.put_input(x) for x in inputs), target, weight
@@ -94,15 +95,13 @@ def evaluate(
         ``{"loss": ..., "accuracy": ...}``.
     """
     check_positive_int("evaluate", "batch_size", batch_size)
-    data = as_data("evaluate", x, y, sample_weight)
+    check_batch_axis("evaluate", net)
+    data = as_source("evaluate", x, y, sample_weight)
     loss = loss or net.loss
-    return evaluate_data(net, data, loss, resolve_all(metrics, loss), batch_size)
-
-
-def resolve_all(metrics: Sequence[Metric | str | Callable[..., float]], loss: "LossFunction | None") -> list[Metric]:
-    """Turn names and functions into metrics; where the loss takes logits, one output says yes above 0."""
-    threshold = 0.0 if getattr(loss, "probabilities", None) == "sigmoid" else 0.5
-    return [resolve(metric, threshold=threshold) for metric in metrics]
+    if loss is not None:
+        check_loss("evaluate", loss)
+    check_targets(net, loss, data)
+    return evaluate_data(net, data, loss, resolve_all("evaluate", metrics, loss), batch_size)
 
 
 def evaluate_data(
@@ -131,7 +130,7 @@ def evaluate_data(
 def _denominator(loss: "LossFunction", output: Array, target: Array, weight: Array | None) -> Any:
     """Return what the loss divided its batch by, so that means of batches can be averaged exactly."""
     rule = getattr(loss, "denominator", None)
-    return output.shape[0] if rule is None else rule(output, target, weight)
+    return target.shape[0] if rule is None else rule(output, target, weight)
 
 
 def _mean(net: "Network", loss: "LossFunction", values: list[Any], weights: list[Any]) -> float:
@@ -174,6 +173,7 @@ def predict(net: "Network", x: Any, *, batch_size: int = 1024) -> Any:
         In the order of `x`.
     """
     check_positive_int("predict", "batch_size", batch_size)
+    check_batch_axis("predict", net)
     mode = net.mode(training=False, keep_cache=False)
     outputs = _Outputs()
     for inputs, rows in _input_batches(x, batch_size):
@@ -185,13 +185,16 @@ def predict(net: "Network", x: Any, *, batch_size: int = 1024) -> Any:
 def _input_batches(x: Any, batch_size: int) -> Iterator[tuple[tuple[Any, ...], int | None]]:
     """Yield inputs, and the number of samples in all where it is known."""
     if isinstance(x, (tuple, list)) or hasattr(x, "shape") or not hasattr(x, "__iter__"):
-        data = ArrayData(as_inputs(x))
+        data = ArrayData(as_inputs("predict", x))
+        lengths = [int(part.shape[0]) for part in data.inputs]
+        if len(set(lengths)) > 1:
+            raise ValueError(message("predict", "inputs of one length", Words(", ".join(map(str, lengths)))))
         # An empty array is one empty batch: its output's shape is still an answer.
         for inputs, _, _ in data.batches(batch_size) if len(data) else [(data.inputs, None, None)]:
             yield inputs, len(data)
         return
     for item in x:
-        yield as_inputs(item[0] if isinstance(item, (tuple, list)) else item), None
+        yield as_inputs("predict", item[0] if isinstance(item, (tuple, list)) else item), None
 
 
 class _Outputs:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,11 @@ __all__ = ["History"]
 class History(Mapping[str, list[Any]]):
     """The table that `fit` returns: ``history["val_loss"]`` is a column, a list with one entry an epoch.
 
+    Parameters
+    ----------
+    columns : iterable of str
+        The columns to begin with.
+
     Attributes
     ----------
     batch_loss : array of shape (updates,)
@@ -27,8 +32,8 @@ class History(Mapping[str, list[Any]]):
         Why the run ended.
     """
 
-    def __init__(self) -> None:
-        self._columns: dict[str, list[Any]] = {}
+    def __init__(self, columns: Iterable[str] = ()) -> None:
+        self._columns: dict[str, list[Any]] = {name: [] for name in columns}
         self._batches: list[np.ndarray[Any, Any]] = []
         self.updates: list[int] = []
         self.stop_reason = ""

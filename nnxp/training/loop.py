@@ -7,12 +7,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nnxp._backend import Array
-from nnxp._checks import Words, check_number, check_positive_int, message
+from nnxp._checks import Words, check_positive_int, message
 from nnxp.metrics import Metric
-from nnxp.optimizers import LBFGS, clip_grad_norm, clip_grad_value
+from nnxp.optimizers import clip_grad_norm, clip_grad_value
 from nnxp.random import generator
-from nnxp.training.batches import ArrayData, Batch, IterableData, as_data, class_weights
-from nnxp.training.evaluation import Tally, evaluate_data, put_batch, resolve_all, to_floats
+from nnxp.training.arguments import (
+    check_batch_axis,
+    check_callbacks,
+    check_loss,
+    check_optimizer,
+    check_source,
+    check_targets,
+    columns_of,
+    resolve_all,
+    split,
+    weighted,
+)
+from nnxp.training.batches import ArrayData, Batch, IterableData, as_source
+from nnxp.training.evaluation import Tally, evaluate_data, put_batch, to_floats
 from nnxp.training.history import History
 from nnxp.training.interrupt import Interrupt
 from nnxp.training.progress import progress
@@ -72,7 +84,7 @@ def fit(
     sample_weight : array of shape (n,), optional
         Weights of the samples in the loss.
     class_weight : mapping of int to float, or "balanced", optional
-        Weights by label, multiplied with `sample_weight`; labels that are not named weigh 1.
+        Weights by label in training, multiplied with `sample_weight`; labels that are not named weigh 1.
     metrics : sequence of str, Metric or callable
         Measured on the batches while training, and on the validation data.
     callbacks : iterable of Callback
@@ -97,89 +109,39 @@ def fit(
     """
     check_positive_int("fit", "epochs", epochs, least=0)
     check_positive_int("fit", "batch_size", batch_size)
-    for name, limit in (("clip_norm", clip_norm), ("clip_value", clip_value)):
-        if limit is not None:
-            check_number("fit", name, limit, low=0.0, open_low=True)
-    if getattr(loss, "reduction", "mean") == "none":
-        raise ValueError(message("fit", "a loss that reduces to one value", loss, "use reduction='mean' or 'sum'"))
-    if class_weight is not None:
-        sample_weight = class_weights(y, class_weight, sample_weight)
-    data = as_data("fit", x, y, sample_weight)
-    data, held_out = _split(net, data, validation)
-    _check_data(net, data, held_out, loss, epochs, optimizer, batch_size)
+    check_loss("fit", loss)
+    data, held_out = split(net, as_source("fit", x, y, sample_weight), validation)
+    data = weighted(data, class_weight)
+    check_batch_axis("fit", net)
+    for part in (data,) if held_out is None else (data, held_out):
+        check_source(part, epochs)
+        check_targets(net, loss, part)
+    check_optimizer(optimizer, {"clip_norm": clip_norm, "clip_value": clip_value}, data, batch_size)
+    chosen = resolve_all("fit", metrics, loss)
+    watchers = [*check_callbacks(callbacks), *progress(verbose)]
 
-    chosen = resolve_all(metrics, loss)
-    run = Run(net, loss, optimizer, epochs, data.updates(batch_size), _columns(chosen, held_out is not None))
+    run = Run(net, loss, optimizer, epochs, data.updates(batch_size), columns_of(chosen, held_out is not None))
     net.loss = loss
     net.probabilities = getattr(loss, "probabilities", None)
-    watchers = [*callbacks, *progress(verbose)]
     loop = _Loop(run, watchers, chosen, clip_norm, clip_value)
     _call(watchers, "on_start", run)
     try:
-        with Interrupt() as interrupt, net.device.context():
+        with Interrupt(run.stop), net.device.context():
             for _ in range(epochs):
                 order = generator(net.seed, "shuffle", net.epoch) if shuffle else None
-                if not loop.epoch(data.batches(batch_size, order), interrupt):
+                if not loop.epoch(data.batches(batch_size, order)):
                     break
                 _finish_epoch(run, loop, held_out, chosen, batch_size)
                 _call(watchers, "on_epoch_end", run)
                 if run.stopped:
                     break
         run.stop("all epochs are done")
+    except BaseException as error:
+        run.stop(f"{type(error).__name__} was raised")
+        raise
     finally:
         _call(watchers, "on_end", run)
     return run.history
-
-
-def _split(
-    net: "Network", data: ArrayData | IterableData, validation: Any
-) -> tuple[ArrayData | IterableData, ArrayData | IterableData | None]:
-    if validation is None:
-        return data, None
-    if isinstance(validation, tuple):
-        if not 2 <= len(validation) <= 3:
-            raise ValueError(message("fit", "validation (x, y) or (x, y, weight)", Words(f"{len(validation)} entries")))
-        return data, as_data("fit", *validation)
-    if isinstance(validation, float):
-        check_number("fit", "validation", validation, low=0.0, high=1.0, open_low=True)
-        if isinstance(data, IterableData):
-            raise ValueError(message("fit", "validation (x, y) with an iterable of batches", validation))
-        return data.split(validation, net.seed)
-    return data, as_data("fit", validation, None)
-
-
-def _check_data(
-    net: "Network",
-    data: ArrayData | IterableData,
-    held_out: ArrayData | IterableData | None,
-    loss: "LossFunction",
-    epochs: int,
-    optimizer: "Optimizer",
-    batch_size: int,
-) -> None:
-    """Say what cannot work before any work is done."""
-    for part in (data, held_out):
-        if isinstance(part, IterableData):
-            if epochs > 1 and iter(part.source) is part.source:
-                hint = "give a list, a DataLoader or an object whose __iter__ begins anew"
-                raise ValueError(
-                    message("fit", f"an iterable that can be run through {epochs} times", Words("an iterator"), hint)
-                )
-        elif part is not None:
-            if len(part) == 0:
-                raise ValueError(message("fit", "at least one sample", Words("none")))
-            check = getattr(loss, "check_labels", None)
-            if check and isinstance(part.target, np.ndarray) and net.output_shape and None not in net.output_shape:
-                check(part.target, net.output_shape)
-    if isinstance(optimizer, LBFGS) and isinstance(data, ArrayData) and batch_size < len(data):
-        hint = f"LBFGS needs the loss of all samples: batch_size={len(data)}"
-        raise ValueError(message("fit", "one batch an epoch", Words(f"batch_size={batch_size}"), hint))
-
-
-def _columns(metrics: Sequence[Metric], validated: bool) -> list[str]:
-    pairs = [(name, f"val_{name}") for name in ("loss", *(metric.name for metric in metrics))]
-    names = [name for pair in pairs for name in (pair if validated else pair[:1])]
-    return ["epoch", *names, "lr", "seconds"]
 
 
 def _call(watchers: list[Callback], hook: str, run: Run) -> None:
@@ -229,7 +191,7 @@ class _Loop:
         )
         self.lr = float("nan")
 
-    def epoch(self, batches: Iterable[Batch], interrupt: Interrupt) -> bool:
+    def epoch(self, batches: Iterable[Batch]) -> bool:
         """Run through the batches; tell whether the epoch was finished."""
         run, net = self.run, self.run.net
         self.started = time.perf_counter()
@@ -239,6 +201,8 @@ class _Loop:
         self._on_host: list[np.ndarray[Any, Any]] = []
         for answer in self.starts:
             answer(run)
+        if run.stopped:
+            return False
         for batch in batches:
             inputs, target, weight = put_batch(net, run.loss, batch)
             if not self.update(inputs, target, weight):
@@ -249,10 +213,10 @@ class _Loop:
                 self._read_losses()
             for answer in self.step_hooks:
                 answer(run)
-            if interrupt.requested:
-                run.stop("interrupted by Ctrl-C")
             if run.stopped:
                 return False
+        if not self.sizes:
+            raise ValueError(message("fit", "at least one batch", Words("none")))
         return True
 
     def _read_losses(self) -> None:
@@ -267,7 +231,8 @@ class _Loop:
     def _step(self, inputs: tuple[Array, ...], target: Array, weight: Array | None) -> bool:
         """Forward, loss, backward, update; tell whether theta was moved."""
         run, net = self.run, self.run.net
-        self._differentiate(inputs, target, weight)
+        output = self._differentiate(inputs, target, weight)
+        self.tally.add(output, target)
         if self.gradient_hooks:
             run.batch = (inputs, target, weight)
             for answer in self.gradient_hooks:
@@ -285,14 +250,20 @@ class _Loop:
     def _minimize(self, inputs: tuple[Array, ...], target: Array, weight: Array | None) -> bool:
         """Let the optimizer ask for the loss of this batch as often as it wants."""
         optimizer: Any = self.run.optimizer
-        optimizer.minimize(self.run.net, lambda: self._differentiate(inputs, target, weight))
+
+        def loss() -> Array:
+            self._differentiate(inputs, target, weight)
+            return self.run.value
+
+        optimizer.minimize(self.run.net, loss)
+        # The point that was taken need not be the last that was tried.
+        self.tally.add(self._differentiate(inputs, target, weight), target)
         return True
 
     def _differentiate(self, inputs: tuple[Array, ...], target: Array, weight: Array | None) -> Array:
+        """Forward, loss, backward; return the output."""
         run, net = self.run, self.run.net
         output, cache = net.run(inputs, self.mode)
         run.value, dy = run.loss(output, target) if weight is None else run.loss(output, target, weight)
-        if self.metrics:
-            self.tally.add(output, target)
         net.run_backward(cache, dy)
-        return run.value
+        return output

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from nnxp._checks import check_positive_int
+from nnxp._nested import leaves
 from nnxp.network import Network
 from nnxp.probe import probed
 from nnxp.training.run import Callback, Run
@@ -69,4 +70,4 @@ def replay(net: Network, inputs: tuple[Any, ...]) -> list[tuple[str, str, Any]]:
 
 
 def _finite(net: Network, x: Any) -> bool:
-    return bool(np.all(np.isfinite(net.device.get(x))))
+    return all(bool(np.all(np.isfinite(net.device.get(part)))) for part in leaves(x))

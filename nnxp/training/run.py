@@ -46,10 +46,13 @@ class Run:
     epochs: int
     updates: int | None
     columns: list[str]
-    history: History = field(default_factory=History)
+    history: History = field(init=False)
     batch: tuple[tuple[Array, ...], Array, Array | None] | None = None
     value: Array | None = None
     row: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.history = History(self.columns)
 
     def stop(self, reason: str) -> None:
         """End the run after the step in hand, and say why."""
