@@ -208,8 +208,8 @@ class Store:
                 arrays[name] = np.array(self.device.get(self.buffers[name]))
         return arrays
 
-    def load(self, mapping: Mapping[str, Any]) -> None:
-        """Take parameters and buffers from arrays of any library; one error lists everything that does not fit."""
+    def load(self, mapping: Mapping[str, Any], strict: bool) -> list[str]:
+        """Take parameters and buffers from arrays of any library; tell, or refuse, everything that does not fit."""
         arrays = {name: to_host(value) for name, value in mapping.items()}
         wanted = {name: self._shape(name) for name in self.order}
         wrong = [f"missing {name}" for name in wanted if name not in arrays]
@@ -219,15 +219,19 @@ class Store:
             for name, shape in wanted.items()
             if name in arrays and arrays[name].shape != shape
         ]
-        if wrong:
+        if wrong and strict:
             what = f"the {len(wanted)} arrays of this model"
             raise ValueError(message("Network.load_state_dict", what, Words(", ".join(wrong))))
-        parts = [np.zeros(0), *(arrays[name].reshape(-1) for name in self.layout)]
-        theta = np.concatenate(parts, dtype=self.dtype, casting="unsafe")
+        fitting = {name for name, shape in wanted.items() if name in arrays and arrays[name].shape == shape}
+        theta = np.array(self.device.get(self.theta)) if wrong else np.empty(self.theta.shape, dtype=self.dtype)
+        for name in fitting & self.layout.keys():
+            theta[self.layout[name].start : self.layout[name].stop] = arrays[name].reshape(-1)
         with self.device.context():
             self.theta[...] = self.device.put(theta, self.dtype)
-            for name, buffer in self.buffers.items():
+            for name in fitting & self.buffers.keys():
+                buffer = self.buffers[name]
                 buffer[...] = self.device.put(arrays[name].astype(to_host(buffer).dtype))
+        return wrong
 
     def _shape(self, name: str) -> tuple[int, ...]:
         return self.layout[name].spec.shape if name in self.layout else tuple(self.buffers[name].shape)

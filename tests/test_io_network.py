@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import nnxp.layers
 from nnxp._checks import Shape
 from nnxp.errors import FormatError
 from nnxp.initializers import normal
@@ -44,6 +43,7 @@ from nnxp.layers import (
 )
 from nnxp.network import Network
 from tests.backends import Backend
+from tests.layer_cases import CASES, Case
 
 
 @dataclass(frozen=True)
@@ -131,10 +131,14 @@ def test_outputs_are_the_same_to_the_bit(name: str, dtype: str, backend: Backend
         np.testing.assert_array_equal(outputs(back, training), outputs(net, training))
 
 
-def test_every_public_layer_is_saved_here_but_the_one_that_cannot_be() -> None:
-    public = {name for name in nnxp.layers.__all__ if isinstance(getattr(nnxp.layers, name), type)}
-    layers = {name for name in public if issubclass(getattr(nnxp.layers, name), Layer)}
-    assert layers - {"Layer", "Activation"} == set(MODELS) - {"Count"}
+@pytest.mark.parametrize("case", [case for case in CASES if not case.no_repr], ids=lambda case: case.name)
+def test_every_layer_under_contract_comes_back(case: Case, path: Path) -> None:
+    net = Network(case.layer, input_shape=case.shape[1:], seed=3)
+    save(net, path)
+    back = load(path)
+    assert back.model == net.model
+    assert back.input_shape == net.input_shape
+    assert_equal(back, net)
 
 
 def test_all_that_a_network_is_comes_back(path: Path) -> None:
@@ -148,6 +152,8 @@ def test_all_that_a_network_is_comes_back(path: Path) -> None:
     for name in ("model", "dtype", "seed", "input_shape", "step", "epoch", "probabilities", "frozen", "device"):
         assert getattr(back, name) == getattr(net, name), name
     assert back.runs() == net.runs()
+    assert not back.views["0"].trains
+    assert back.views["2"].trains
 
 
 def test_a_network_moves_between_devices_through_a_file(backend: Backend, path: Path) -> None:
@@ -256,11 +262,9 @@ def test_a_function_is_not_saved(path: Path) -> None:
 
 def test_weights_without_an_architecture_say_what_to_do(path: Path) -> None:
     write_state_dict(path, example().state_dict())
-    hint = f"build the network, then net.load_state_dict(nnxp.io.read_state_dict({str(path)!r}))"
+    hint = f"give the model: nnxp.load({str(path)!r}, model=...)"
     for name, reader in (("nnxp.load", load), ("nnxp.io.read_metadata", read_metadata)):
-        sentence = (
-            f"{name}({str(path)!r}): expected a file that nnxp.save wrote, got 'arrays without an architecture'; "
-        )
+        sentence = f"{name}({str(path)!r}): expected a file that net.save wrote, got 'arrays without an architecture'; "
         with refused(FormatError, sentence + hint):
             reader(path)
 
@@ -310,3 +314,19 @@ def test_a_field_changes_the_file(path: Path) -> None:
     save(Network(Count(0.5), seed=0), path)
     assert [f.name for f in fields(Count)] == ["factor"]
     assert load(path, layers=(Count,)).model != Count(0.25)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_weights_alone_load_into_a_model_that_is_given(path: Path, backend: Backend, dtype: str) -> None:
+    net = Network(Sequential(Linear(4, 3), ReLU(), Linear(3, 2)), seed=0, dtype=dtype)
+    write_state_dict(path, net.state_dict())
+    again = load(path, model=Sequential(Linear(None, 3), ReLU(), Linear(3, 2)), input_shape=(4,), device=backend.device)
+    assert (again.dtype, again.device) == (dtype, backend.device)
+    np.testing.assert_array_equal(backend.get(again.theta), net.theta)
+
+
+def test_weights_of_another_model_are_refused_with_everything_that_is_wrong(path: Path) -> None:
+    write_state_dict(path, Network(Linear(4, 3), seed=0).state_dict())
+    text = "Network.load_state_dict: expected the 2 arrays of this model, got missing 0.weight, missing 0.bias, unknown weight, unknown bias"
+    with pytest.raises(ValueError, match=f"^{re.escape(text)}$"):
+        load(path, model=Sequential(Linear(4, 3)))

@@ -279,3 +279,18 @@ def test_bad_factors_of_the_rate_are_refused() -> None:
         ValueError, match=re.escape("Network.scale_lr: expected a pattern that fits one of weight, bias")
     ):
         net.scale_lr("1.*", 1.0)
+
+
+def test_what_fits_is_taken_and_the_rest_is_told(backend: Backend) -> None:
+    net = Network(Sequential(Linear(3, 2), Standardize(1.0, 2.0)), device=backend.device, seed=0)
+    before = net.state_dict()
+    given = {"0.weight": np.full((2, 3), 5.0), "0.bias": np.zeros(7), "1.mean": np.array(4.0), "9.bias": np.zeros(2)}
+    wrong = net.load_state_dict(given, strict=False)
+    assert wrong == ["missing 1.std", "unknown 9.bias", "0.bias of shape (7,) instead of (2,)"]
+    after = net.state_dict()
+    assert np.all(after["0.weight"] == 5.0)
+    assert after["1.mean"] == 4.0
+    for name in ("0.bias", "1.std"):
+        np.testing.assert_array_equal(after[name], before[name])
+    assert net.load_state_dict(before) == []
+    np.testing.assert_array_equal(net.state_dict()["0.weight"], before["0.weight"])

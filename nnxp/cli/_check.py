@@ -17,7 +17,7 @@ from nnxp.losses import CrossEntropyLoss, Loss
 from nnxp.network import Network
 from nnxp.random import generator
 
-__all__ = ["check_network", "every_kind"]
+__all__ = ["check_network", "sample_model"]
 
 HostArray = np.ndarray[Any, Any]
 
@@ -28,7 +28,7 @@ _CHECK_FAILED = 1
 def check_network(folder: Path | None) -> int:
     """Check gradients and devices; return 1 where something disagrees."""
     if folder is None:
-        net = Network(every_kind(), device="cpu", seed=0)
+        net = Network(sample_model(), device="cpu", seed=0)
         loss: Loss = CrossEntropyLoss()
         x, y = _digits()
     else:
@@ -59,8 +59,8 @@ def check_network(folder: Path | None) -> int:
     return status if comparison.agree else _CHECK_FAILED
 
 
-def every_kind() -> nl.Layer:
-    """Return a network of every kind of layer, for the digits."""
+def sample_model() -> nl.Layer:
+    """Return a model of many kinds of layer, for the digits."""
     smooth = nl.Activation(lambda x: namespace(x).sin(x), lambda x: namespace(x).cos(x))
     branches = (
         smooth, nl.ReLU(), nl.LeakyReLU(), nl.ELU(), nl.SELU(), nl.GELU(), nl.GELU("tanh"), nl.SiLU(), nl.Sigmoid(),

@@ -78,7 +78,7 @@ def devices() -> int:
 def check(
     run: Annotated[
         Path | None,
-        typer.Argument(metavar="RUN", help="A folder that nnxp train --out made; else a net of every kind of layer."),
+        typer.Argument(metavar="RUN", help="A folder that nnxp train --out made; else a net of many kinds of layer."),
     ] = None,
 ) -> int:
     """Prove a network: its gradients by finite differences, and that all devices compute the same.

@@ -81,8 +81,8 @@ def describe(net: Network, extra: Mapping[str, Any]) -> dict[str, str]:
 def read_description(where: str, path: str | PathLike[str], metadata: Mapping[str, str]) -> dict[str, Any]:
     """Return the checked description from a file's metadata."""
     if _FORMAT not in metadata:
-        hint = f"build the network, then net.load_state_dict(nnxp.io.read_state_dict({fspath(path)!r}))"
-        raise FormatError(message(where, "a file that nnxp.save wrote", "arrays without an architecture", hint))
+        hint = f"give the model: nnxp.load({fspath(path)!r}, model=...)"
+        raise FormatError(message(where, "a file that net.save wrote", "arrays without an architecture", hint))
     return _parse(where, metadata[_FORMAT])
 
 

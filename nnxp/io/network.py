@@ -1,6 +1,6 @@
 """A network in one file: its arrays, and in the header its architecture and where its training stands."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from os import PathLike, fspath
 from typing import Any
 
@@ -47,7 +47,7 @@ def save(net: Network, path: str | PathLike[str], *, extra: Mapping[str, Any] | 
 
     Examples
     --------
-    >>> nnxp.save(net, "digits.safetensors", extra={"classes": ["zero", "one"]})
+    >>> nnxp.io.save(net, "digits.safetensors", extra={"classes": ["zero", "one"]})
     """
     write_state_dict(path, net.state_dict(), describe(net, extra or {}))
 
@@ -55,16 +55,23 @@ def save(net: Network, path: str | PathLike[str], *, extra: Mapping[str, Any] | 
 def load(
     path: str | PathLike[str],
     *,
+    model: Layer | None = None,
+    input_shape: Sequence[int | None] | None = None,
     device: str | Device | None = None,
     layers: Collection[type[Layer]] = (),
     max_bytes: int = MAX_BYTES,
 ) -> Network:
-    """Read a network that `save` wrote. Nothing in the file is unpickled, evaluated or imported by name.
+    """Read a network that `save` wrote, or weights for a model of yours. Nothing is unpickled, evaluated or imported.
 
     Parameters
     ----------
     path : path
         The file.
+    model : Layer, optional
+        For a file of arrays alone, such as PyTorch's ``safetensors.torch.save_file(module.state_dict(), path)``: a
+        model of the same structure. An architecture in the file is then not looked at.
+    input_shape : tuple, optional
+        As for `Network`; with `model` alone.
     device : str or Device, optional
         Where the network shall live, whatever device it was saved from; None as for `Network`.
     layers : collection of classes
@@ -82,6 +89,8 @@ def load(
     FormatError
         If the file is damaged, truncated, foreign, too large or from a newer nnxp, names an unknown layer, or holds
         other arrays than its architecture asks for.
+    ValueError
+        If the arrays do not fit the `model` that was given.
     OSError
         If it is not there or cannot be read.
     DeviceError
@@ -93,6 +102,8 @@ def load(
     """
     where = f"nnxp.load({fspath(path)!r})"
     metadata, arrays = read_file(where, path, max_bytes)
+    if model is not None:
+        return _with_weights(model, arrays, device, input_shape)
     about = read_description(where, path, metadata)
     model = from_config(about["model"], layers, where=where)
     parameters = _check_arrays(where, model, about, arrays)
@@ -106,6 +117,16 @@ def load(
     net._store.frozen = set(about["frozen"])
     net._store.lr_scales = {name: float(factor) for name, factor in about["lr_scales"].items()}
     net._store.rebuild()
+    return net
+
+
+def _with_weights(
+    model: Layer, arrays: Arrays, device: str | Device | None, input_shape: Sequence[int | None] | None
+) -> Network:
+    """Build a network of a given model around weights, in float64 where they are."""
+    wide = any(array.dtype == np.float64 for array in arrays.values())
+    net = Network(model, device=device, dtype="float64" if wide else "float32", input_shape=input_shape)
+    net.load_state_dict(arrays)
     return net
 
 
