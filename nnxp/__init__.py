@@ -1,8 +1,8 @@
 """Neural networks with explicit backpropagation on any Array API device.
 
 Layers, losses, optimizers, schedules and callbacks are here; the rest is found by module:
-``nnxp.datasets``, ``nnxp.initializers``, ``nnxp.io``, ``nnxp.metrics``, ``nnxp.plotting``,
-``nnxp.random``. Everything is looked up in its room on first use, so ``import nnxp`` costs next to
+``nnxp.datasets``, ``nnxp.initializers``, ``nnxp.io``, ``nnxp.metrics``, ``nnxp.models``,
+``nnxp.plotting``, ``nnxp.random``. Everything is looked up in its room on first use, so ``import nnxp`` costs next to
 nothing and ``nnxp --help`` need not wait for NumPy.
 """
 
@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nnxp import datasets, initializers, io, metrics, plotting, random
+    from nnxp import datasets, initializers, io, metrics, models, plotting, random
     from nnxp.checking import *
     from nnxp.comparison import *
     from nnxp.device import *
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = ("datasets", "initializers", "io", "metrics", "plotting", "random")
+_MODULES = ("datasets", "initializers", "io", "metrics", "models", "plotting", "random")
 _ROOMS = (
     "device",
     "errors",

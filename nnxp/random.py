@@ -22,6 +22,7 @@ from nnxp._backend import Array, namespace, random_words
 __all__ = ["Draw", "Stream", "draw_seed", "generator"]
 
 _WORDS = 2**32
+_CALLS = 2**16
 
 
 def draw_seed() -> int:
@@ -66,10 +67,13 @@ class Stream:
         Seed and step, shared by all layers of a network.
     layer : int
         The layer's place in the model, depth first.
+    visit : int
+        Which run of the layer in the same pass this is, where a container runs it several times.
     """
 
     draw: Draw
     layer: int
+    visit: int = 0
 
     def keep(self, x: Array, p: float, call: int = 0) -> Array:
         """Decide element by element what dropout keeps.
@@ -81,7 +85,7 @@ class Stream:
         p : float
             The probability that an element is dropped, in [0, 1].
         call : int
-            Tells several draws of the same layer in the same step apart.
+            Tells several draws of the same visit apart; below 65,536.
 
         Returns
         -------
@@ -94,5 +98,6 @@ class Stream:
             return xp.ones_like(x, dtype=xp.bool)
         seed = self.draw.seed
         key = (seed % _WORDS, seed // _WORDS % _WORDS)
+        call += self.visit * _CALLS
         words = random_words(x, math.prod(x.shape), key, (call, self.layer, self.draw.step))
         return xp.reshape(words < threshold, x.shape)

@@ -264,7 +264,7 @@ def test_the_device_may_come_from_the_environment(monkeypatch: pytest.MonkeyPatc
 def test_options_that_are_not_told_are_the_optimizers_own_or_suit_a_small_network() -> None:
     def built(name: str, **told: float) -> tuple[float, float]:
         settings = Settings(
-            data="digits", target=None, device=None, dtype="float32", hidden=(), activation="relu", dropout=0.0,
+            data="digits", target=None, device=None, dtype="float32", model="mlp", hidden=(), activation="relu", dropout=0.0,
             loss="auto", label_smoothing=None, optimizer=OptimizerName(name), lr=told.get("lr"),
             weight_decay=told.get("weight_decay"), epochs=1, batch_size=1, validation=0.0, patience=0, seed=0, out=None,
             force=False, verbose=None,

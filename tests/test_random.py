@@ -16,16 +16,21 @@ from tests.backends import Backend
 MODEL = Sequential(Linear(6, 5), Dropout(0.5), Linear(5, 4), Dropout(0.2))
 
 
-def mask(backend: Backend, seed: int = 3, step: int = 0, layer: int = 2, p: float = 0.5, call: int = 0) -> Any:
+def mask(
+    backend: Backend, seed: int = 3, step: int = 0, layer: int = 2, p: float = 0.5, call: int = 0, visit: int = 0
+) -> Any:
     x = backend.put(np.zeros((50, 20)), "float32")
-    return backend.get(Stream(Draw(seed, step), layer).keep(x, p, call))
+    return backend.get(Stream(Draw(seed, step), layer, visit).keep(x, p, call))
 
 
 @pytest.mark.parametrize("seed", [0, 2**40 + 5, 2**64 - 1])
 def test_masks_are_those_of_the_counter(seed: int, backend: Backend) -> None:
     key = (seed % 2**32, seed >> 32)
-    expected = [oracles.philox((e // 4, 1, 2, 9), key)[e % 4] < 0.7 * 2**32 for e in range(1000)]
-    assert mask(backend, seed, step=9, layer=2, p=0.3, call=1).reshape(-1).tolist() == expected
+    for visit in (0, 3):
+        call = 1 + visit * 65536
+        expected = [oracles.philox((e // 4, call, 2, 9), key)[e % 4] < 0.7 * 2**32 for e in range(1000)]
+        kept = mask(backend, seed, step=9, layer=2, p=0.3, call=1, visit=visit)
+        assert kept.reshape(-1).tolist() == expected
 
 
 def test_mask_is_a_boolean_array_beside_its_input(backend: Backend) -> None:
@@ -36,7 +41,9 @@ def test_mask_is_a_boolean_array_beside_its_input(backend: Backend) -> None:
     assert kept.dtype == backend.device.xp.bool
 
 
-@pytest.mark.parametrize("other", [{"seed": 4}, {"seed": 3 + 2**32}, {"step": 1}, {"layer": 3}, {"call": 1}], ids=str)
+@pytest.mark.parametrize(
+    "other", [{"seed": 4}, {"seed": 3 + 2**32}, {"step": 1}, {"layer": 3}, {"call": 1}, {"visit": 1}], ids=str
+)
 def test_masks_differ_where_anything_differs(other: dict[str, int], backend: Backend) -> None:
     share = np.mean(mask(backend) == mask(backend, **other))
     assert 0.42 < share < 0.58  # five standard deviations of 1,000 tosses

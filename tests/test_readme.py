@@ -58,6 +58,8 @@ def test_the_lists_of_what_there_is_are_complete() -> None:
     from nnxp.losses import Loss
     from nnxp.optimizers import Optimizer
 
+    families = re.findall(r"(\w+)1d/2d/3d", README)
+    listed = README + " ".join(f"{family}{axes}d" for family in families for axes in (1, 2, 3))
     for name in nnxp.__all__:
         member = getattr(nnxp, name)
         if (
@@ -65,4 +67,4 @@ def test_the_lists_of_what_there_is_are_complete() -> None:
             and issubclass(member, (Layer, Loss, Optimizer))
             and member not in {Layer, Loss, Optimizer}
         ):
-            assert re.search(rf"\b{name}\b", README), f"README does not mention {name}"
+            assert re.search(rf"\b{name}\b", listed), f"README does not mention {name}"

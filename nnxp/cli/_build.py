@@ -1,13 +1,21 @@
 """From options to a model and an optimizer."""
 
+import tomllib
+from collections.abc import Callable
+from math import isqrt, prod
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import nnxp.layers
 import nnxp.optimizers
+from nnxp import models
+from nnxp._checks import Words, message
 from nnxp.cli.settings import Settings
-from nnxp.layers import Dropout, Flatten, Layer, Linear, Sequential, Standardize
+from nnxp.errors import FormatError
+from nnxp.io.architecture import from_config
+from nnxp.layers import Dropout, Flatten, Layer, Linear, Sequential, Standardize, Unflatten
 from nnxp.optimizers import Optimizer
 
 __all__ = ["build_model", "build_optimizer", "samples"]
@@ -16,6 +24,12 @@ HostArray = np.ndarray[Any, Any]
 
 # Where the library's default, which is PyTorch's, is not what a small network wants.
 _RATES = {"sgd": 0.05, "rmsprop": 1e-3, "lion": 3e-4}
+_IMAGE_MODELS: dict[str, Callable[[int, int], Sequential]] = {
+    "lenet5": models.lenet5,
+    "simple-convnet": models.simple_convnet,
+    "deep-convnet": models.deep_convnet,
+    "resnet": models.resnet,
+}
 
 
 def build_optimizer(settings: Settings) -> Optimizer:
@@ -33,12 +47,12 @@ def samples(x: HostArray) -> HostArray:
 
 
 def build_model(settings: Settings, scale: str, x: HostArray, outputs: int) -> Sequential:
-    """Build the network: its input is scaled, flattened, and goes through the hidden layers.
+    """Build the network: its input is scaled, shaped as the model wants it, and goes through the model.
 
     Parameters
     ----------
     settings : Settings
-        Say which layers.
+        Say which model, and for a multilayer perceptron which layers.
     scale : str
         As in `nnxp.datasets.DataSet`.
     x : array of shape (n, *sample)
@@ -52,12 +66,64 @@ def build_model(settings: Settings, scale: str, x: HostArray, outputs: int) -> S
         layers.append(Standardize(0.0, 255.0))
     elif scale == "standardize":
         layers.append(Standardize.fit(x))
-    if x.ndim > 2:
-        layers.append(Flatten())
-    width = int(np.prod(x.shape[1:]))
+    if settings.model.endswith(".toml"):
+        return Sequential(*layers, *read_toml(Path(settings.model)))
+    if settings.model == "mlp":
+        return Sequential(*layers, *_perceptron(settings, x.shape[1:], outputs))
+    channels, as_images = _images(settings.model, x.shape[1:])
+    return Sequential(*layers, *as_images, *_IMAGE_MODELS[settings.model](channels, outputs))
+
+
+def _perceptron(settings: Settings, sample: tuple[int, ...], outputs: int) -> list[Layer]:
+    layers: list[Layer] = [Flatten()] if len(sample) > 1 else []
+    width = prod(sample)
     for hidden in settings.hidden:
         layers += [Linear(width, hidden), getattr(nnxp.layers, settings.activation.name)()]
         if settings.dropout:
             layers.append(Dropout(settings.dropout))
         width = hidden
-    return Sequential(*layers, Linear(width, outputs))
+    return [*layers, Linear(width, outputs)]
+
+
+def _images(model: str, sample: tuple[int, ...]) -> tuple[int, list[Layer]]:
+    """Return how many channels the images have, and the layer that gives samples the axes of images."""
+    if len(sample) == 3:
+        return sample[0], []
+    if len(sample) == 2:
+        return 1, [Unflatten(1, (1, sample[0]))]
+    side = isqrt(sample[0])
+    if len(sample) == 1 and side * side == sample[0] > 1:
+        return 1, [Unflatten(1, (1, side, side))]
+    raise ValueError(message("train", f"images for --model {model}", Words(f"samples of shape {sample}")))
+
+
+def read_toml(path: Path) -> Sequential:
+    """Read a Sequential from TOML: a table ``[[layers]]`` for each layer, with its ``type`` and its fields.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+
+    Returns
+    -------
+    Sequential
+        Its layers, in their order.
+
+    Raises
+    ------
+    FormatError
+        If the file is not TOML, holds anything else, or names a layer or a field that does not exist.
+    OSError
+        If it cannot be read.
+    """
+    where = f"train: --model {path}"
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise FormatError(message(where, "a file in TOML", Words(f"a mistake ({error})"))) from None
+    if set(content) != {"layers"} or not isinstance(content["layers"], list) or not content["layers"]:
+        got = ", ".join(content) or "nothing"
+        raise FormatError(message(where, "tables [[layers]] alone", Words(got), 'begin each with type = "Linear"'))
+    model = from_config({"type": "Sequential", "layers": content["layers"]}, where=where)
+    return Sequential(*model.children().values())

@@ -56,12 +56,14 @@ class Report:
     def options(self) -> dict[str, Any]:
         """Return the options of ``nnxp train`` as they were resolved; what says nothing is left out."""
         s = self.settings
+        perceptron = s.model == "mlp"
         found = {
             "target": s.target,
             "device": self.net.device.name,
-            "hidden": ",".join(map(str, s.hidden)) or "none",
-            "activation": str(s.activation),
-            "dropout": s.dropout,
+            "model": s.model,
+            "hidden": (",".join(map(str, s.hidden)) or "none") if perceptron else None,
+            "activation": str(s.activation) if perceptron else None,
+            "dropout": s.dropout if perceptron else None,
             "dtype": str(s.dtype),
             "loss": str(self.goal.loss_name),
             "label-smoothing": None if self.goal.classes is None else self.goal.label_smoothing,

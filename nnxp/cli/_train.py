@@ -14,7 +14,7 @@ from nnxp.cli.errors import INTERRUPTED
 from nnxp.cli.settings import Settings
 from nnxp.datasets import DataSet, load
 from nnxp.device import Device
-from nnxp.layers import Dropout, Standardize
+from nnxp.layers import Dropout, Linear, Standardize
 from nnxp.network import Network
 from nnxp.optimizers import Optimizer
 from nnxp.training import Callback, EarlyStopping, History, TerminateOnNaN
@@ -99,6 +99,8 @@ def _train(
     model = build_model(settings, data.scale, x[fitted] if data.scale == "standardize" else x, goal.outputs)
     net = Network(model, device=device, dtype=settings.dtype, seed=settings.seed, input_shape=x.shape[1:])
     units = Units.of(y[fitted]) if goal.classes is None else None
+    if units is not None and not (isinstance(model[-1], Linear) and model[-1].bias):
+        raise ValueError(message("train", "a model for numbers to end in Linear with a bias", model[-1]))
     callbacks: list[Callback] = [TerminateOnNaN(_STEPS_BETWEEN_LOOKS)]
     early = EarlyStopping(patience=settings.patience or settings.epochs)
     if settings.validation:

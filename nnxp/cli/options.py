@@ -20,6 +20,7 @@ __all__ = [
     "LabelSmoothing",
     "LossOption",
     "Lr",
+    "Model",
     "OptimizerOption",
     "Out",
     "Patience",
@@ -53,16 +54,30 @@ Target = Annotated[
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
 
+Model = Annotated[
+    str,
+    typer.Option(
+        "--model",
+        metavar="MODEL",
+        help="mlp, or for images lenet5, simple-convnet, deep-convnet, resnet; or a .toml file with a table "
+        "[[layers]] for each layer.",
+        rich_help_panel=_NETWORK,
+    ),
+]
 Hidden = Annotated[
     str,
-    typer.Option("--hidden", metavar="WIDTHS", help="Widths of the hidden layers, or none.", rich_help_panel=_NETWORK),
+    typer.Option(
+        "--hidden", metavar="WIDTHS", help="Of mlp: widths of the hidden layers, or none.", rich_help_panel=_NETWORK
+    ),
 ]
 ActivationOption = Annotated[
-    Activation, typer.Option("--activation", help="After each hidden layer.", rich_help_panel=_NETWORK)
+    Activation, typer.Option("--activation", help="Of mlp: after each hidden layer.", rich_help_panel=_NETWORK)
 ]
 Dropout = Annotated[
     float,
-    typer.Option("--dropout", help="Share of each hidden layer that training switches off.", rich_help_panel=_NETWORK),
+    typer.Option(
+        "--dropout", help="Of mlp: share of each hidden layer that training switches off.", rich_help_panel=_NETWORK
+    ),
 ]
 DtypeOption = Annotated[Dtype, typer.Option("--dtype", help="Of parameters and activations.", rich_help_panel=_NETWORK)]
 LossOption = Annotated[

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from nnxp._checks import message
+from nnxp._checks import did_you_mean, message
 from nnxp.cli.choices import Activation, Dtype, LossName, OptimizerName
 
-__all__ = ["Settings", "parse_hidden"]
+__all__ = ["MODELS", "Settings", "check_model", "parse_hidden"]
+
+MODELS = ("mlp", "lenet5", "simple-convnet", "deep-convnet", "resnet")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +19,7 @@ class Settings:
     target: str | None
     device: str | None
     dtype: Dtype
+    model: str
     hidden: tuple[int, ...]
     activation: Activation
     dropout: float
@@ -43,3 +46,11 @@ def parse_hidden(text: str) -> tuple[int, ...]:
     if not all(part.isascii() and part.isdigit() and 0 < int(part[:10]) < 10**9 for part in parts):
         raise ValueError(message("train", "--hidden to be widths such as 128,64, or none", text))
     return tuple(map(int, parts))
+
+
+def check_model(name: str) -> str:
+    """Refuse a model that is neither known nor a TOML file."""
+    if name not in MODELS and not name.endswith(".toml"):
+        options = f"--model to be one of {', '.join(MODELS)}, or a .toml file"
+        raise ValueError(message("train", options, name, did_you_mean(name, MODELS)))
+    return name

@@ -2,7 +2,7 @@
 
 from nnxp.cli import options as o
 from nnxp.cli.choices import Activation, Dtype, LossName, OptimizerName
-from nnxp.cli.settings import Settings, parse_hidden
+from nnxp.cli.settings import Settings, check_model, parse_hidden
 
 __all__ = ["train"]
 
@@ -11,6 +11,7 @@ def train(
     data: o.TrainingData = "digits",
     target: o.Target = None,
     device: o.DeviceOption = None,
+    model: o.Model = "mlp",
     hidden: o.Hidden = "128,64",
     activation: o.ActivationOption = Activation.ReLU,
     dropout: o.Dropout = 0.0,
@@ -37,7 +38,8 @@ def train(
     with at most 100 distinct values, is made of classes. Where the data have no test part, a fifth is set aside.
     """
     settings = Settings(
-        data=data, target=target, device=device, dtype=dtype, hidden=parse_hidden(hidden), activation=activation,
+        data=data, target=target, device=device, dtype=dtype, model=check_model(model),
+        hidden=parse_hidden(hidden), activation=activation,
         dropout=dropout, loss=loss, label_smoothing=label_smoothing, optimizer=optimizer, lr=lr,
         weight_decay=weight_decay, epochs=epochs, batch_size=batch_size, validation=validation, patience=patience,
         seed=seed, out=out, force=force, verbose=verbose,

@@ -1,35 +1,165 @@
 """Layers: values that state their forward and their backward formula side by side."""
 
 from nnxp.layers.activation import Activation
+from nnxp.layers.attention import (
+    LearnedPositionalEncoding,
+    MultiheadAttention,
+    PositionalEncoding,
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 from nnxp.layers.branches import Parallel, Residual
+from nnxp.layers.combine import Add, Concatenate
+from nnxp.layers.conv import Conv1d, Conv2d, Conv3d
+from nnxp.layers.conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from nnxp.layers.dropout import Dropout
+from nnxp.layers.embedding import Embedding
+from nnxp.layers.embedding_bag import EmbeddingBag
+from nnxp.layers.graph import Graph
 from nnxp.layers.layer import BufferSpec, Layer, Mode, ParameterSpec, Views
 from nnxp.layers.linear import Linear
+from nnxp.layers.normalisation import (
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNorm3d,
+    GroupNorm,
+    InstanceNorm1d,
+    InstanceNorm2d,
+    InstanceNorm3d,
+    LayerNorm,
+    LocalResponseNorm,
+    RMSNorm,
+)
+from nnxp.layers.padding import (
+    CircularPad1d,
+    CircularPad2d,
+    CircularPad3d,
+    ConstantPad1d,
+    ConstantPad2d,
+    ConstantPad3d,
+    ReflectionPad1d,
+    ReflectionPad2d,
+    ReflectionPad3d,
+    ReplicationPad1d,
+    ReplicationPad2d,
+    ReplicationPad3d,
+    ZeroPad1d,
+    ZeroPad2d,
+    ZeroPad3d,
+)
+from nnxp.layers.pixels import PixelShuffle, PixelUnshuffle
+from nnxp.layers.pooling import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d,
+    AvgPool1d,
+    AvgPool2d,
+    AvgPool3d,
+    GlobalAvgPool,
+    GlobalMaxPool,
+    LPPool1d,
+    LPPool2d,
+    LPPool3d,
+    MaxPool1d,
+    MaxPool2d,
+    MaxPool3d,
+)
+from nnxp.layers.rearrange import Permute, Unflatten
 from nnxp.layers.rectifiers import ELU, SELU, LeakyReLU, ReLU
+from nnxp.layers.recurrent import GRU, LSTM, RNN, GRUCell, LSTMCell, RNNCell
 from nnxp.layers.sequential import Sequential
 from nnxp.layers.shape import Flatten, Identity
 from nnxp.layers.smooth import GELU, SiLU, Softplus
 from nnxp.layers.softmax import LogSoftmax, Softmax
 from nnxp.layers.squashing import Sigmoid, Tanh
 from nnxp.layers.standardize import Standardize
+from nnxp.layers.upsample import Upsample
 
 __all__ = [
     "ELU",
     "GELU",
+    "GRU",
+    "LSTM",
+    "RNN",
     "SELU",
     "Activation",
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveAvgPool3d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d",
+    "Add",
+    "AvgPool1d",
+    "AvgPool2d",
+    "AvgPool3d",
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
     "BufferSpec",
+    "CircularPad1d",
+    "CircularPad2d",
+    "CircularPad3d",
+    "Concatenate",
+    "ConstantPad1d",
+    "ConstantPad2d",
+    "ConstantPad3d",
+    "Conv1d",
+    "Conv2d",
+    "Conv3d",
+    "ConvTranspose1d",
+    "ConvTranspose2d",
+    "ConvTranspose3d",
     "Dropout",
+    "Embedding",
+    "EmbeddingBag",
     "Flatten",
+    "GRUCell",
+    "GlobalAvgPool",
+    "GlobalMaxPool",
+    "Graph",
+    "GroupNorm",
     "Identity",
+    "InstanceNorm1d",
+    "InstanceNorm2d",
+    "InstanceNorm3d",
+    "LPPool1d",
+    "LPPool2d",
+    "LPPool3d",
+    "LSTMCell",
     "Layer",
+    "LayerNorm",
     "LeakyReLU",
+    "LearnedPositionalEncoding",
     "Linear",
+    "LocalResponseNorm",
     "LogSoftmax",
+    "MaxPool1d",
+    "MaxPool2d",
+    "MaxPool3d",
     "Mode",
+    "MultiheadAttention",
     "Parallel",
     "ParameterSpec",
+    "Permute",
+    "PixelShuffle",
+    "PixelUnshuffle",
+    "PositionalEncoding",
+    "RMSNorm",
+    "RNNCell",
     "ReLU",
+    "ReflectionPad1d",
+    "ReflectionPad2d",
+    "ReflectionPad3d",
+    "ReplicationPad1d",
+    "ReplicationPad2d",
+    "ReplicationPad3d",
     "Residual",
     "Sequential",
     "SiLU",
@@ -38,5 +168,15 @@ __all__ = [
     "Softplus",
     "Standardize",
     "Tanh",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
+    "Unflatten",
+    "Upsample",
     "Views",
+    "ZeroPad1d",
+    "ZeroPad2d",
+    "ZeroPad3d",
 ]

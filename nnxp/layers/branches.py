@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from nnxp._backend import Array, namespace
 from nnxp._checks import Shape, check_choice, check_same_shape, message
+from nnxp.layers.combine import common_shape, laid_shape, split
 from nnxp.layers.layer import Layer, Mode, Views
 from nnxp.layers.sequential import check_layer
 
@@ -118,26 +119,10 @@ class Parallel(Layer):
 
     def output_shape(self, in_shape: Shape | None) -> Shape | None:
         """Return the sum's or the concatenation's shape."""
-        shapes = [layer.output_shape(in_shape) for layer in self.layers]
-        known = [shape for shape in shapes if shape is not None]
-        if len(known) < len(shapes):
-            return None
-        axis = None if self.combine == "sum" else self._sample_axis(len(known[0]))
-        bare = {tuple(n for i, n in enumerate(shape) if i != axis) for shape in known}
-        if len(bare) > 1 or len({len(shape) for shape in known}) > 1:
-            what = "outputs of one shape" + ("" if axis is None else f" but for axis {self.dim}")
-            raise ValueError(message("Parallel", what, known))
-        if axis is None:
-            return known[0]
-        sizes = [shape[axis] for shape in known]
-        total = None if None in sizes else sum(n for n in sizes if n is not None)
-        return (*known[0][:axis], total, *known[0][axis + 1 :])
-
-    def _sample_axis(self, ndim: int) -> int:
-        axis = self.dim - 1 if self.dim > 0 else self.dim + ndim
-        if not 0 <= axis < ndim:
-            raise ValueError(message("Parallel", f"dim within the {ndim + 1} axes of its outputs", self.dim))
-        return axis
+        shapes = tuple(layer.output_shape(in_shape) for layer in self.layers)
+        if self.combine == "sum":
+            return common_shape("Parallel", "outputs", shapes)
+        return laid_shape("Parallel", "outputs", shapes, self.dim)
 
     def forward(self, p: Views, x: Array, mode: Mode) -> tuple[Array, tuple[list[Any], list[int]]]:
         """Return the combination; the cache is every layer's, and how long each output is."""
@@ -156,19 +141,10 @@ class Parallel(Layer):
         """Send each layer its part of the gradient and add what comes back."""
         caches, sizes = cache
         total = None
-        children, parts = self.children().items(), self._parts(dy, sizes)
+        children = self.children().items()
+        parts = split(dy, sizes, self.dim) if self.combine == "concatenate" else [dy] * len(children)
         for (name, layer), layer_cache, part in zip(children, caches, parts, strict=True):
             dx = layer.backward(p[name], g[name], layer_cache, part)
             # Not in place: the first dx may be dy itself. One None means that nobody wants the sum.
             total = dx if name == "0" else None if total is None or dx is None else total + dx
         return total
-
-    def _parts(self, dy: Array, sizes: list[int]) -> list[Array]:
-        if self.combine == "sum":
-            return [dy] * len(self.layers)
-        axis = self.dim % dy.ndim
-        parts, start = [], 0
-        for size in sizes:
-            parts.append(dy[(slice(None),) * axis + (slice(start, start + size),)])
-            start += size
-        return parts

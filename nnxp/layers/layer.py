@@ -70,6 +70,8 @@ class Views(dict[str, "Views"]):
 class Mode(dict[Any, "Mode"]):
     """How a network runs just now; ``mode["0"]`` is a child's, ``mode["0", False]`` its own without ``dx``.
 
+    A container that runs a child several times in one pass tells the runs apart: ``mode["0", True, visit]``.
+
     Parameters
     ----------
     training : bool
@@ -80,11 +82,13 @@ class Mode(dict[Any, "Mode"]):
         False where nobody wants ``dx``: before the first parameter that is trained, in ``fit``.
     consume : bool
         Backward will come once, and may let go of each cache as it passes it.
+    visit : int
+        Which run of this layer in the same pass this is.
     random : Stream
-        This layer's noise.
+        This layer's noise, which differs between visits.
     """
 
-    __slots__ = ("_draw", "_places", "consume", "input_gradient", "keep_cache", "path", "random", "training")
+    __slots__ = ("_draw", "_places", "consume", "input_gradient", "keep_cache", "path", "random", "training", "visit")
 
     def __init__(
         self,
@@ -96,6 +100,7 @@ class Mode(dict[Any, "Mode"]):
         keep_cache: bool,
         input_gradient: bool,
         consume: bool,
+        visit: int = 0,
     ) -> None:
         super().__init__()
         self.path = path
@@ -103,12 +108,13 @@ class Mode(dict[Any, "Mode"]):
         self.keep_cache = keep_cache
         self.input_gradient = input_gradient
         self.consume = consume
-        self.random = Stream(draw, places[path])
+        self.visit = visit
+        self.random = Stream(draw, places[path], visit)
         self._places = places
         self._draw = draw
 
-    def __missing__(self, key: str | tuple[str, bool]) -> "Mode":
-        name, input_gradient = key if isinstance(key, tuple) else (key, self.input_gradient)
+    def __missing__(self, key: str | tuple[str, bool] | tuple[str, bool, int]) -> "Mode":
+        name, input_gradient, visit = self._of_child(*key) if isinstance(key, tuple) else self._of_child(key)
         child = Mode(
             f"{self.path}.{name}" if self.path else name,
             self._places,
@@ -117,9 +123,17 @@ class Mode(dict[Any, "Mode"]):
             keep_cache=self.keep_cache,
             input_gradient=input_gradient,
             consume=self.consume,
+            visit=visit,
         )
         self[key] = child
         return child
+
+    def _of_child(
+        self, name: str, input_gradient: bool | None = None, visit: int | None = None
+    ) -> tuple[str, bool, int]:
+        """Fill up a key with what is inherited."""
+        wanted = self.input_gradient if input_gradient is None else input_gradient
+        return name, wanted, self.visit if visit is None else visit
 
 
 class Layer:

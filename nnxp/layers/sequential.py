@@ -10,6 +10,9 @@ from nnxp.layers.layer import Layer, Mode, Views
 
 __all__ = ["Sequential"]
 
+# Options by which a layer returns more than its output, which the next layer could not take.
+SEVERAL_OUTPUTS = ("return_state", "return_indices")
+
 
 @dataclass(frozen=True, init=False, repr=False)
 class Sequential(Layer):
@@ -25,6 +28,8 @@ class Sequential(Layer):
     ------
     TypeError
         If one of them is not a layer.
+    ValueError
+        If one that another follows returns several arrays.
 
     Notes
     -----
@@ -37,6 +42,11 @@ class Sequential(Layer):
     def __init__(self, *layers: Layer) -> None:
         for i, layer in enumerate(layers):
             check_layer("Sequential", f"layer {i}", layer)
+        for i, layer in enumerate(layers[:-1]):
+            for option in SEVERAL_OUTPUTS:
+                if getattr(layer, option, False):
+                    what = f"layer {i} to hand on one array"
+                    raise ValueError(message("Sequential", what, layer, f"give it {option}=False"))
         object.__setattr__(self, "layers", layers)
         object.__setattr__(self, "_names", tuple(str(i) for i in range(len(layers))))
 

@@ -10,6 +10,7 @@ from nnxp._checks import Words, message
 __all__ = [
     "check_beside",
     "check_dtype",
+    "check_integers",
     "check_output",
     "check_shape",
     "dtype_name",
@@ -19,12 +20,12 @@ __all__ = [
 ]
 
 
-def check_output(where: str, output: Array) -> None:
+def check_output(where: str, output: Array, name: str = "output") -> None:
     """Refuse an output that is no batch of floating-point numbers."""
     if output.ndim == 0:
-        raise ValueError(message(where, "output of shape (batch, ...)", ()))
+        raise ValueError(message(where, f"{name} of shape (batch, ...)", ()))
     if _kind(namespace(output), output.dtype) != "real floating":
-        raise TypeError(message(where, "output of a real floating dtype", dtype_name(output)))
+        raise TypeError(message(where, f"{name} of a real floating dtype", dtype_name(output)))
 
 
 def check_beside(where: str, name: str, x: Array, output: Array) -> None:
@@ -35,26 +36,33 @@ def check_beside(where: str, name: str, x: Array, output: Array) -> None:
         raise TypeError(message(where, f"{name} on {library_of(output).locate(output)}", Words(got), hint))
 
 
-def check_dtype(where: str, target: Array, output: Array) -> None:
+def check_dtype(where: str, target: Array, output: Array, name: str = "target") -> None:
     """Refuse a target of another dtype than the output's: a promotion would change the gradient's."""
     if target.dtype != output.dtype:
         wanted = dtype_name(output)
-        hint = f"cast it: net.device.put(target, '{wanted}')"
-        raise TypeError(message(where, f"target of dtype {wanted}", dtype_name(target), hint))
+        hint = f"cast it: net.device.put({name}, '{wanted}')"
+        raise TypeError(message(where, f"{name} of dtype {wanted}", dtype_name(target), hint))
 
 
-def check_shape(where: str, target: Array, shape: tuple[int, ...]) -> None:
+def check_integers(where: str, target: Array, name: str = "target") -> None:
+    """Refuse a target that cannot be labels."""
+    if not is_integral(target):
+        what = f"{name} of integer labels" if name == "target" else f"{name} of integers"
+        raise TypeError(message(where, what, dtype_name(target), "cast them to int64"))
+
+
+def check_shape(where: str, target: Array, shape: tuple[int, ...], name: str = "target") -> None:
     """Refuse a target of another shape: broadcasting (n, 1) against (n,) would compare all pairs."""
     if tuple(target.shape) != shape:
         actual = tuple(target.shape)
-        raise ValueError(message(where, f"target of shape {shape}", actual, squeeze_hint(actual, shape)))
+        raise ValueError(message(where, f"{name} of shape {shape}", actual, squeeze_hint(actual, shape, name)))
 
 
-def squeeze_hint(actual: tuple[Any, ...], desired: tuple[Any, ...]) -> str:
+def squeeze_hint(actual: tuple[Any, ...], desired: tuple[Any, ...], name: str = "target") -> str:
     """Name the remedy where two shapes differ by a last axis of length one."""
     if (*actual, 1) == desired:
-        return "add an axis: target[..., None]"
-    return "drop the last axis: target[..., 0]" if actual == (*desired, 1) else ""
+        return f"add an axis: {name}[..., None]"
+    return f"drop the last axis: {name}[..., 0]" if actual == (*desired, 1) else ""
 
 
 def spread(where: str, sample_weight: Array, output: Array) -> Array:

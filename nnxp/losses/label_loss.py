@@ -5,7 +5,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from nnxp._backend import Array, checked_labels, namespace
 from nnxp._checks import Shape, check_whole_number, message
-from nnxp.losses._inputs import check_beside, check_output, check_shape, dtype_name, is_integral, spread
+from nnxp.losses._inputs import check_beside, check_integers, check_output, check_shape, spread
 from nnxp.losses._values import freeze_classes, per_class
 from nnxp.losses.loss import Loss, check_reduction, check_sample_shape, reduced
 
@@ -70,8 +70,7 @@ class LabelLoss(Loss):
         """Refuse anything but labels, one for each row of the output."""
         where = type(self).__name__
         self._check_rows(output, target)
-        if not is_integral(target):
-            raise TypeError(message(where, "target of integer labels", dtype_name(target), "cast them to int64"))
+        check_integers(where, target)
         self._check_label_shape(output, target)
 
     def _check_rows(self, output: Array, target: Array) -> None:

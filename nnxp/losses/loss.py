@@ -115,15 +115,17 @@ def check_reduction(loss: Loss, reductions: tuple[str, ...] = REDUCTIONS) -> Non
     check_choice(type(loss).__name__, "reduction", loss.reduction, reductions)
 
 
-def reduced(reduction: str, terms: Array, dy: Array, denominator: Any, factor: float = 1.0) -> tuple[Array, Array]:
+def reduced(reduction: str, terms: Array, dy: Any, denominator: Any, factor: float = 1.0) -> tuple[Array, Any]:
     """Reduce terms, and scale the gradient of their sum in place.
 
     Parameters
     ----------
     reduction : str
         ``"none"`` returns the terms, ``"sum"`` their sum, anything else the sum divided by `denominator`.
-    terms, dy : array
-        The terms, and the gradient of their sum but for `factor`.
+    terms : array
+        The terms.
+    dy : array, or tuple of arrays
+        The gradient of their sum but for `factor`; one for each input where there are several.
     denominator : float or array of shape ()
         Where it is 0 (an empty batch, nothing counted), the value is NaN, and the gradient 0.
     factor : float
@@ -131,21 +133,28 @@ def reduced(reduction: str, terms: Array, dy: Array, denominator: Any, factor: f
 
     Returns
     -------
-    value, dy : array
-        The loss and its gradient.
+    value : array
+        The loss.
+    dy : array, or tuple of arrays
+        Its gradient.
     """
     if reduction == "none" or reduction == "sum":
         if factor != 1.0:
-            dy *= factor
+            _scale(dy, factor)
         return terms if reduction == "none" else namespace(terms).sum(terms), dy
     xp = namespace(terms)
     total = xp.sum(terms)
     if type(denominator) is float:  # and not NumPy's, which is an array here
         # Only a batch without elements has the number 0 here, and then there is no gradient to spoil.
         scale = 1.0 / denominator if denominator else math.nan
-        dy *= factor * scale
+        _scale(dy, factor * scale)
         return total * scale, dy
     nothing = denominator == 0.0
     scale = 1.0 / xp.where(nothing, 1.0, denominator)
-    dy *= scale if factor == 1.0 else factor * scale
+    _scale(dy, scale if factor == 1.0 else factor * scale)
     return xp.where(nothing, math.nan, total * scale), dy
+
+
+def _scale(dy: Any, scale: Any) -> None:
+    for part in dy if isinstance(dy, tuple) else (dy,):
+        part *= scale

@@ -5,9 +5,18 @@ A file holds the cases of one family; a new family is named here.
 
 from __future__ import annotations
 
-from tests.layer_cases import basic
+from tests.layer_cases import attention, basic, convolution, graph, normalisation, pooling, recurrent, resizing
 from tests.layer_cases.case import Case
 
-CASES: list[Case] = [*basic.CASES]
+CASES: list[Case] = [
+    *basic.CASES,
+    *attention.CASES,
+    *graph.CASES,
+    *normalisation.CASES,
+    *recurrent.CASES,
+    *convolution.CASES,
+    *pooling.CASES,
+    *resizing.CASES,
+]
 
 __all__ = ["CASES", "Case"]

@@ -8,70 +8,12 @@ state after each step, whichever way the layer reads.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
 
 from nnxp._backend import Array, matmul, namespace, sum_rows
 from nnxp.layers.layer import rows
+from nnxp.layers.recurrent.rule import Rule, State, Weights
 
-__all__ = ["Rule", "Slopes", "Trace", "Weights", "scan", "scan_backward"]
-
-State = tuple[Array, ...]
-
-
-class Weights(NamedTuple):
-    """The arrays of one layer in one direction, or the views of their gradients; biases are None without bias."""
-
-    ih: Array
-    hh: Array
-    bias_ih: Array | None
-    bias_hh: Array | None
-
-
-class Slopes(NamedTuple):
-    """The derivatives of all steps, of which the backward loop makes gradients.
-
-    product : (T, N, gates, H), of what a step adds to ``h @ weight_hh.T`` (times the gradient of the state, in place).
-    through : (T, N, H) or (T, N, 1), of the state after a step with respect to the one before, past the product.
-    own : what a kind needs beside them.
-    """
-
-    product: Array
-    through: Array | None
-    own: tuple[Array, ...] = ()
-
-
-class Rule:
-    """What a kind of recurrent layer does in a step; gates are arrays (N, gates, H), states (N, H).
-
-    Attributes
-    ----------
-    gates, states : int
-        How many gates, and how many states: h, and for the LSTM c.
-    hidden_bias_apart : bool
-        Whether ``bias_hh`` must be added step by step, since a gate multiplies it.
-    """
-
-    gates: ClassVar[int]
-    states: ClassVar[int] = 1
-    hidden_bias_apart: ClassVar[bool] = False
-
-    def step(self, gates: Array, product: Array, state: State) -> State:
-        """Add the product to the input's part in `gates`, leave the gates' values there, return the new state."""
-        raise NotImplementedError
-
-    def slopes(self, gates: Array, before: State, after: State, w: Weights, real: Array | None) -> Slopes:
-        """Return the derivatives of all steps; where `real` (T, N, 1) is 0, the state stays as it is."""
-        raise NotImplementedError
-
-    def step_backward(self, slopes: Slopes, t: int, dh: Array, rest: State) -> tuple[Array, State]:
-        """Finish ``slopes.product[t]``; return it, and the gradient of the further states before the step."""
-        product = slopes.product[t, ...]
-        product *= dh[:, None, :]
-        return product, rest
-
-    def input_gradient(self, slopes: Slopes) -> Array:
-        """Return the gradient of the gates' input part, once the loop is through."""
-        return slopes.product
+__all__ = ["Trace", "scan", "scan_backward"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,25 +63,26 @@ def scan(
     x = rows(x)
     gates = x @ w.ih.T
     if w.bias_ih is not None:
-        gates += w.bias_ih if rule.hidden_bias_apart else w.bias_ih + w.bias_hh
+        gates += w.bias_ih if rule.apart else w.bias_ih + w.bias_hh
     shape = (batch, rule.gates, w.hh.shape[1])
     gates = xp.reshape(gates, (steps, *shape))
-    hidden_bias = w.bias_hh if rule.hidden_bias_apart else None
+    hidden_bias = w.bias_hh if rule.apart else None
+    constants = rule.constants(gates)
     weight = w.hh.T
     states = [state]
     for t in time(steps, reverse):
         product = state[0] @ weight
         if hidden_bias is not None:
             product += hidden_bias
-        new = rule.step(gates[t, ...], xp.reshape(product, shape), state)
+        new = rule.step(gates[t, ...], xp.reshape(product, shape), state, constants)
         if real is not None:
-            new = tuple(xp.where(real[t, ...], after, before) for after, before in zip(new, state, strict=True))
+            new = tuple(xp.where(real[t, ...], moved, old) for moved, old in zip(new, state, strict=True))
         state = new
         states.append(state)
     if reverse:
         states.reverse()
     stacks = tuple(xp.stack([s[k] for s in states]) for k in range(rule.states if keep else 1))
-    return after(stacks[0], reverse), state, Trace(x, gates, stacks, real, reverse) if keep else None
+    return states_after(stacks[0], reverse), state, Trace(x, gates, stacks, real, reverse) if keep else None
 
 
 def scan_backward(
@@ -168,12 +111,13 @@ def scan_backward(
         Gradient of the initial state.
     """
     xp = namespace(trace.gates)
-    steps, batch, _, size = trace.gates.shape
-    befores, afters = ([move(s, trace.reverse) for s in trace.states] for move in (before, after))
+    steps, batch, _, _ = trace.gates.shape
+    before = tuple(states_before(s, trace.reverse) for s in trace.states)
+    after = tuple(states_after(s, trace.reverse) for s in trace.states)
     real = None if trace.real is None else xp.astype(trace.real, trace.gates.dtype)
-    slopes = rule.slopes(trace.gates, tuple(befores), tuple(afters), w, real)
-    dh, *rest = (xp.zeros_like(befores[0][0, ...]) if d is None else d for d in d_state)
-    rest = tuple(rest)
+    slopes = rule.slopes(trace.gates, before, after, w, real)
+    dh, *others = (xp.zeros_like(before[0][0, ...]) if d is None else d for d in d_state)
+    rest = tuple(others)
     for t in time(steps, not trace.reverse):
         if dy is not None:
             dh = dh + dy[t, ...]
@@ -183,12 +127,12 @@ def scan_backward(
         if through is not None:
             dh += through
     d_product = as_rows(slopes.product)
-    d_input = as_rows(rule.input_gradient(slopes))
-    matmul(d_product.T, rows(befores[0]), out=g.hh)
+    d_input = as_rows(rule.input_gradient(slopes)) if rule.apart else d_product
+    matmul(d_product.T, rows(before[0]), out=g.hh)
     matmul(d_input.T, trace.x, out=g.ih)
     if g.bias_ih is not None:
         g.bias_ih[...] = sum_rows(d_input)
-        g.bias_hh[...] = sum_rows(d_product)  # type: ignore[index]
+        g.bias_hh[...] = sum_rows(d_product) if rule.apart else g.bias_ih  # type: ignore[index]
     dx = xp.reshape(d_input @ w.ih, (steps, batch, w.ih.shape[1])) if dx_wanted else None
     return dx, (dh, *rest)
 
@@ -198,14 +142,14 @@ def time(steps: int, reverse: bool) -> range:
     return range(steps - 1, -1, -1) if reverse else range(steps)
 
 
-def before(stack: Array, reverse: bool) -> Array:
+def states_before(stack: Array, reverse: bool) -> Array:
     """Return the state that each step starts from."""
     return stack[1:, ...] if reverse else stack[: stack.shape[0] - 1, ...]
 
 
-def after(stack: Array, reverse: bool) -> Array:
+def states_after(stack: Array, reverse: bool) -> Array:
     """Return the state that each step leads to."""
-    return before(stack, not reverse)
+    return states_before(stack, not reverse)
 
 
 def as_rows(gates: Array) -> Array:

@@ -1,0 +1,76 @@
+"""Padding, resampling, and the same numbers in axes of another order or number."""
+
+from __future__ import annotations
+
+from nnxp.layers import (
+    CircularPad1d,
+    CircularPad2d,
+    CircularPad3d,
+    ConstantPad1d,
+    ConstantPad2d,
+    ConstantPad3d,
+    Permute,
+    PixelShuffle,
+    PixelUnshuffle,
+    ReflectionPad1d,
+    ReflectionPad2d,
+    ReflectionPad3d,
+    ReplicationPad1d,
+    ReplicationPad2d,
+    ReplicationPad3d,
+    Unflatten,
+    Upsample,
+    ZeroPad1d,
+    ZeroPad2d,
+    ZeroPad3d,
+)
+from tests import oracles_resizing as o
+from tests.layer_cases.case import Case
+
+SIDES = (1, 0, 2, 1)
+FACES = (0, 1, 1, 0, 1, 1)
+
+CASES = [
+    Case("constant_pad1d", ConstantPad1d((2, 1), 0.5), (2, 2, 3), o.constant_pad,
+         lambda t: t.nn.ConstantPad1d((2, 1), 0.5)),
+    Case("constant_pad2d", ConstantPad2d(SIDES, -1.0), (2, 2, 2, 3), o.constant_pad,
+         lambda t: t.nn.ConstantPad2d(SIDES, -1.0)),
+    Case("constant_pad2d_cut", ConstantPad2d((-1, 2, 1, -2), 3.0), (2, 2, 4, 3), o.constant_pad,
+         lambda t: t.nn.ConstantPad2d((-1, 2, 1, -2), 3.0)),
+    Case("constant_pad3d", ConstantPad3d(FACES, 2.0), (2, 1, 2, 2, 2), o.constant_pad,
+         lambda t: t.nn.ConstantPad3d(FACES, 2.0)),
+    Case("zero_pad1d", ZeroPad1d((0, 2)), (2, 2, 3), o.constant_pad, lambda t: t.nn.ZeroPad1d((0, 2))),
+    Case("zero_pad2d", ZeroPad2d(1), (2, 2, 2, 3), o.constant_pad, lambda t: t.nn.ZeroPad2d(1)),
+    Case("zero_pad3d", ZeroPad3d(FACES), (2, 1, 2, 2, 2), o.constant_pad, lambda t: t.nn.ZeroPad3d(FACES)),
+    Case("reflection_pad1d", ReflectionPad1d((2, 1)), (2, 2, 3), o.reflection_pad,
+         lambda t: t.nn.ReflectionPad1d((2, 1))),
+    Case("reflection_pad2d", ReflectionPad2d(SIDES), (2, 2, 3, 2), o.reflection_pad,
+         lambda t: t.nn.ReflectionPad2d(SIDES)),
+    Case("reflection_pad3d", ReflectionPad3d(FACES), (2, 1, 2, 2, 2), o.reflection_pad,
+         lambda t: t.nn.ReflectionPad3d(FACES)),
+    Case("replication_pad1d", ReplicationPad1d((4, 1)), (2, 2, 3), o.replication_pad,
+         lambda t: t.nn.ReplicationPad1d((4, 1))),
+    Case("replication_pad2d", ReplicationPad2d(SIDES), (2, 2, 2, 3), o.replication_pad,
+         lambda t: t.nn.ReplicationPad2d(SIDES)),
+    Case("replication_pad3d", ReplicationPad3d(FACES), (2, 1, 2, 2, 2), o.replication_pad,
+         lambda t: t.nn.ReplicationPad3d(FACES)),
+    Case("circular_pad1d", CircularPad1d((3, 1)), (2, 2, 3), o.circular_pad, lambda t: t.nn.CircularPad1d((3, 1))),
+    Case("circular_pad2d", CircularPad2d(SIDES), (2, 2, 2, 3), o.circular_pad, lambda t: t.nn.CircularPad2d(SIDES)),
+    Case("circular_pad3d", CircularPad3d(FACES), (2, 1, 2, 2, 2), o.circular_pad,
+         lambda t: t.nn.CircularPad3d(FACES)),
+    Case("upsample", Upsample(scale_factor=2), (2, 2, 2, 3), o.upsample, lambda t: t.nn.Upsample(scale_factor=2)),
+    Case("upsample_nearest_size", Upsample((3, 2)), (2, 1, 2, 5), o.upsample, lambda t: t.nn.Upsample((3, 2))),
+    Case("upsample_linear", Upsample(scale_factor=1.5, mode="linear"), (2, 2, 4), o.upsample,
+         lambda t: t.nn.Upsample(scale_factor=1.5, mode="linear")),
+    Case("upsample_bilinear", Upsample(scale_factor=(2.0, 0.5), mode="bilinear"), (2, 1, 2, 5), o.upsample,
+         lambda t: t.nn.Upsample(scale_factor=(2.0, 0.5), mode="bilinear")),
+    Case("upsample_corners", Upsample(size=(5, 3), mode="bilinear", align_corners=True), (2, 1, 3, 2), o.upsample,
+         lambda t: t.nn.Upsample(size=(5, 3), mode="bilinear", align_corners=True)),
+    Case("upsample_trilinear", Upsample(size=3, mode="trilinear"), (2, 1, 2, 1, 4), o.upsample,
+         lambda t: t.nn.Upsample(size=3, mode="trilinear")),
+    Case("pixel_shuffle", PixelShuffle(2), (2, 8, 2, 3), o.pixel_shuffle, lambda t: t.nn.PixelShuffle(2)),
+    Case("pixel_unshuffle", PixelUnshuffle(2), (2, 2, 4, 2), o.pixel_unshuffle, lambda t: t.nn.PixelUnshuffle(2)),
+    Case("permute", Permute((0, 3, 1, 2)), (2, 3, 4, 2), o.permute),
+    Case("unflatten", Unflatten(1, (2, 3)), (3, 6), o.unflatten, lambda t: t.nn.Unflatten(1, (2, 3))),
+    Case("unflatten_rest", Unflatten(-1, (2, -1)), (2, 3, 6), o.unflatten, lambda t: t.nn.Unflatten(-1, (2, -1))),
+]  # fmt: skip
