@@ -149,7 +149,11 @@ def test_architecture_comes_back_from_a_file(case: Any) -> None:
     assert from_config(to_config(case.layer)) == case.layer
 
 
-@pytest.mark.parametrize("layer", [BatchNorm2d(3), GroupNorm(1, 3), InstanceNorm2d(3, affine=True), LayerNorm((3, 2, 2)), RMSNorm(2)], ids=repr)
+@pytest.mark.parametrize(
+    "layer",
+    [BatchNorm2d(3), GroupNorm(1, 3), InstanceNorm2d(3, affine=True), LayerNorm((3, 2, 2)), RMSNorm(2)],
+    ids=repr,
+)
 def test_weight_starts_at_one_bias_at_nothing_and_neither_decays(layer: Layer) -> None:
     net = Network(layer, seed=0)
     for name, parameter in net.parameters.items():
@@ -312,7 +316,9 @@ def test_a_bad_shape_is_refused_when_it_is_known_and_when_it_comes(
         Network(layer).forward(np.ones((2, *sample), "float32"))
 
 
-@pytest.mark.parametrize("layer", [BatchNorm1d(None), BatchNorm1d(None, affine=False), InstanceNorm2d(None, affine=True)], ids=repr)
+@pytest.mark.parametrize(
+    "layer", [BatchNorm1d(None), BatchNorm1d(None, affine=False), InstanceNorm2d(None, affine=True)], ids=repr
+)
 def test_an_inferred_size_must_be_known_when_the_network_is_built(layer: Layer) -> None:
     sentence = f"{type(layer).__name__}: expected num_features to be known when the network is built, got None; give num_features, or Network(..., input_shape=...)"
     with pytest.raises(ValueError, match=whole(sentence)):
