@@ -9,7 +9,26 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnxp import Device, Layer, Linear, Network, Parallel, ReLU, Residual, Sequential, Standardize, Tanh, initializers
+from nnxp import (
+    LSTM,
+    BatchNorm1d,
+    Conv2d,
+    ConvTranspose2d,
+    Device,
+    Embedding,
+    GRUCell,
+    Layer,
+    Linear,
+    MultiheadAttention,
+    Network,
+    Parallel,
+    ReLU,
+    Residual,
+    Sequential,
+    Standardize,
+    Tanh,
+    initializers,
+)
 from nnxp.layers import Mode, ParameterSpec, Views
 from tests.backends import Backend, assert_close, assert_on
 
@@ -304,10 +323,12 @@ def test_the_summary_counts_parameters_and_bytes() -> None:
     summary = net.summary(batch_size=8)
     assert (summary.parameters, summary.trainable, summary.bytes) == (61, 36, 244)
     lines = str(summary).splitlines()
-    assert lines[0].split() == ["name", "layer", "output", "shape", "parameters", "bytes"]
-    assert lines[3].split() == ["0", "Linear", "(frozen)", "(8,", "5)", "25", "100"]
+    assert lines[0].split() == ["name", "layer", "output", "shape", "parameters", "bytes", "multiply-adds"]
+    assert lines[3].split() == ["0", "Linear", "(frozen)", "(8,", "5)", "25", "100", "160"]
     assert "    layer  Linear" in str(summary)
-    assert lines[-1] == "61 parameters, 36 of them trained; 244 bytes in float32 on cpu; twice that with the gradients"
+    assert lines[-2] == "61 parameters, 36 of them trained; 244 bytes in float32 on cpu; twice that with the gradients"
+    assert lines[-1] == "forward pass of 8 samples: 400 multiply-adds, 352 bytes of outputs"
+    assert (summary.multiply_adds, summary.output_bytes) == (8 * (20 + 25 + 5), 8 * 4 * (5 + 5 + 1))
     assert summary._repr_html_().startswith("<table><thead><tr><th>name</th>")
 
 
@@ -320,3 +341,22 @@ def test_the_summary_shows_unknown_sizes() -> None:
     assert "(1, ...)" in str(Network(ReLU()).summary())
     assert "(2, *, 3)" in str(Network(Linear(4, 3), input_shape=(None, 4)).summary(2))
     assert "(2,)" in str(Network(ReLU(), input_shape=()).summary(2))
+
+
+@pytest.mark.parametrize(
+    ("layer", "sample", "products"),
+    [
+        (Linear(4, 3), (5, 4), 5 * 12),
+        (Conv2d(2, 6, 3, groups=2), (2, 7, 8), 6 * 9 * 5 * 6),
+        (ConvTranspose2d(2, 6, 3, stride=2), (2, 7, 8), 2 * 6 * 9 * 7 * 8),
+        (LSTM(4, 5, return_state=False), (7, 4), 7 * 4 * 5 * (4 + 5)),
+        (GRUCell(4, 5), (4,), 3 * 5 * (4 + 5)),
+        (MultiheadAttention(8, 2), (6, 8), 6 * 4 * 64 + 2 * 36 * 8),
+        (Embedding(9, 4), (6,), 0),
+        (BatchNorm1d(4), (4,), 0),
+        (Linear(4, 3), (None, 4), None),
+        (Conv2d(2, 6, 3), (2, None, 8), None),
+    ],
+)
+def test_multiply_adds_are_those_of_the_products(layer: Layer, sample: Any, products: int | None) -> None:
+    assert Network(layer, input_shape=sample).summary().multiply_adds == products

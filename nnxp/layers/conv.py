@@ -16,7 +16,7 @@ from nnxp.layers.channels import (
     weight_and_bias,
 )
 from nnxp.layers.convolution import convolve, input_gradient, weight_gradient
-from nnxp.layers.layer import Layer, Mode, ParameterSpec, Views
+from nnxp.layers.layer import Layer, Mode, ParameterSpec, Views, weight_uses
 from nnxp.layers.windows import Sizes, Window
 
 __all__ = ["Conv1d", "Conv2d", "Conv3d"]
@@ -77,6 +77,10 @@ class Convolution(Layer):
         check_sizes(where, in_shape[1:], self.window.least_sizes())
         counts = (None if n is None else self.window.count(i, n) for i, n in enumerate(in_shape[1:]))
         return (self.out_channels, *counts)
+
+    def multiply_adds(self, in_shape: Shape | None, out_shape: Shape | None) -> int | None:
+        """Count the products: every weight at every place of the output."""
+        return weight_uses(self, in_shape, out_shape and out_shape[1:])
 
     def forward(self, p: Views, x: Array, mode: Mode) -> tuple[Array, tuple[Array, bool]]:
         """Return the output (N, out_channels, *sizes); the cache is the input, and whether its gradient is wanted."""

@@ -15,7 +15,7 @@ from nnxp.layers.channels import (
     weight_and_bias,
 )
 from nnxp.layers.convolution import convolve, input_gradient, weight_gradient
-from nnxp.layers.layer import Layer, Mode, ParameterSpec, Views
+from nnxp.layers.layer import Layer, Mode, ParameterSpec, Views, weight_uses
 from nnxp.layers.windows import Sizes, Window
 
 __all__ = ["ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
@@ -79,6 +79,10 @@ class TransposedConvolution(Layer):
         """Return the sizes that an input must have for an output to be left."""
         short = (1 - self._size(i, 1) for i in range(self.axes))
         return tuple(1 + max(0, -(-n // s)) for n, s in zip(short, self.window.stride, strict=True))
+
+    def multiply_adds(self, in_shape: Shape | None, out_shape: Shape | None) -> int | None:
+        """Count the products: every weight at every place of the input."""
+        return weight_uses(self, in_shape, in_shape and in_shape[1:])
 
     def forward(self, p: Views, x: Array, mode: Mode) -> tuple[Array, tuple[Array, bool]]:
         """Return the output (N, out_channels, *sizes); the cache is the input, and whether its gradient is wanted."""

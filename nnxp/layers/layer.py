@@ -168,6 +168,10 @@ class Layer:
         """Return the shape of one sample's output, and refuse an input that cannot be."""
         return in_shape
 
+    def multiply_adds(self, in_shape: Shape | None, out_shape: Shape | None) -> int | None:
+        """Count the multiply-adds of one sample's products, children left out; None where a size is unknown."""
+        return 0
+
     def children(self) -> dict[str, "Layer"]:
         """Return the layers inside, by name: fields that are layers, unless a container says otherwise."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
@@ -188,6 +192,14 @@ class Layer:
     def backward(self, p: Views, g: Views, cache: Any, dy: Array) -> Array | None:
         """Write the gradient of each parameter into `g`, and return that of the input (None: not wanted)."""
         raise NotImplementedError
+
+
+def weight_uses(layer: Layer, in_shape: Shape | None, places: Shape | None) -> int | None:
+    """Count the products of a layer that applies each of its weights once at every place."""
+    if places is None or None in places:
+        return None
+    weights = (spec.shape for spec in layer.parameters(in_shape).values() if spec.kind == "weight")
+    return sum(prod(shape) for shape in weights) * prod(n for n in places if n is not None)
 
 
 def rows(x: Array) -> Array:

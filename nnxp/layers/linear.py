@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from nnxp._backend import Array, matmul, sum_rows
 from nnxp._checks import Shape, check_last_axis, check_positive_int, message
 from nnxp.initializers import uniform
-from nnxp.layers.layer import Layer, Mode, ParameterSpec, Views, rows, unrows
+from nnxp.layers.layer import Layer, Mode, ParameterSpec, Views, rows, unrows, weight_uses
 
 __all__ = ["Linear"]
 
@@ -73,6 +73,10 @@ class Linear(Layer):
             hint = "flatten images with Flatten()" if math.prod(n or 0 for n in in_shape) == self.in_features else ""
             raise ValueError(message("Linear", f"samples of shape ({wanted})", in_shape, hint))
         return (*in_shape[:-1], self.out_features)
+
+    def multiply_adds(self, in_shape: Shape | None, out_shape: Shape | None) -> int | None:
+        """Count the products: every weight at every place of the batch axes."""
+        return weight_uses(self, in_shape, out_shape and out_shape[:-1])
 
     def forward(self, p: Views, x: Array, mode: Mode) -> tuple[Array, tuple[Array, bool]]:
         """Return the output (*batch, out_features); the cache is the input, and whether its gradient is wanted."""

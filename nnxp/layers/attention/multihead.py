@@ -10,7 +10,7 @@ from nnxp.layers.attention import heads
 from nnxp.layers.attention.composite import Composite, Projection, check_heads, check_sample
 from nnxp.layers.attention.dot_product import dot_product_attention, dot_product_attention_backward
 from nnxp.layers.attention.masks import merge_masks
-from nnxp.layers.layer import Mode, ParameterSpec, Views, rows, unrows
+from nnxp.layers.layer import Mode, ParameterSpec, Views, rows, unrows, weight_uses
 
 __all__ = ["MultiheadAttention"]
 
@@ -101,6 +101,12 @@ class MultiheadAttention(Composite):
     def output_shape(self, in_shape: Shape | None) -> Shape | None:
         """Return the query's shape, which is that of the first output."""
         return check_sample("MultiheadAttention", in_shape, self.embed_dim)
+
+    def multiply_adds(self, in_shape: Shape | None, out_shape: Shape | None) -> int | None:
+        """Count the products of self-attention: the inputs' maps, the scores, and what they mix."""
+        maps = weight_uses(self, in_shape, in_shape and in_shape[:1])
+        length = in_shape[0] if in_shape else None
+        return None if maps is None or length is None else maps + 2 * length * length * self.embed_dim
 
     def forward(  # type: ignore[override]
         self,

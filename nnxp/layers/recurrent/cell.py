@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from nnxp._backend import Array
 from nnxp._checks import Shape, message
-from nnxp.layers.layer import Layer, Mode, ParameterSpec, Views
+from nnxp.layers.layer import Layer, Mode, ParameterSpec, Views, weight_uses
 from nnxp.layers.recurrent.parameters import check_samples, check_sizes, sized, specs_of, weights_of
 from nnxp.layers.recurrent.rule import Rule
 from nnxp.layers.recurrent.scan import Trace, scan, scan_backward
@@ -33,6 +33,10 @@ class RecurrentCell(Layer):
         if in_shape is not None:
             check_samples(self, in_shape)
         return (self.hidden_size,)
+
+    def multiply_adds(self, in_shape: Shape | None, out_shape: Shape | None) -> int | None:
+        """Count the products: every weight once."""
+        return weight_uses(self, in_shape, ())
 
     def forward(self, p: Views, x: Array, mode: Mode, *, hx: Any = None) -> tuple[Any, Any]:
         """Return the new state; `hx` is the old one."""

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, NamedTuple
 from nnxp._backend import Array, constant, namespace
 from nnxp._checks import Shape, check_number, check_positive_int, check_same_shape, message
 from nnxp.layers.beside import check_place
-from nnxp.layers.layer import Layer, Mode, ParameterSpec, Views
+from nnxp.layers.layer import Layer, Mode, ParameterSpec, Views, weight_uses
 from nnxp.layers.recurrent.parameters import check_samples, check_sizes, sized, specs_of, weights_of
 from nnxp.layers.recurrent.rule import Rule
 from nnxp.layers.recurrent.scan import Trace, scan, scan_backward
@@ -77,6 +77,10 @@ class Recurrent(Layer):
     @property
     def _axes(self) -> tuple[str, str]:
         return ("batch", "steps") if self.batch_first else ("steps", "batch")
+
+    def multiply_adds(self, in_shape: Shape | None, out_shape: Shape | None) -> int | None:
+        """Count the products: every weight at every step."""
+        return weight_uses(self, in_shape, in_shape and in_shape[:1])
 
     def forward(
         self, p: Views, x: Array, mode: Mode, *, hx: Any = None, mask: Array | None = None
