@@ -19,7 +19,7 @@ THREADS = "2"
 STARTS = {
     "import numpy": "import numpy",
     "import nnxp": "import nnxp",
-    "import nnxp, every public name": "from nnxp import *",
+    "from nnxp import Network, ...": "from nnxp import Adam, CrossEntropyLoss, Linear, Network, ReLU, Sequential",
     "nnxp --help": "import sys; sys.argv = ['nnxp', '--help']; import nnxp.cli; nnxp.cli.main()",
     "import torch": "import torch",
 }
@@ -87,7 +87,7 @@ def main() -> None:
     where = f"{processor()}, {THREADS} threads, Python {platform.python_version()}"
     print(f"{datetime.date.today()}, {where}, {', '.join(found)}\n")
     starts(3 if options.quick else 9)
-    steps(2 if options.quick else 7, 0.3 if options.quick else 1.0)
+    steps(2 if options.quick else 5, 0.3 if options.quick else 1.0)
 
 
 def processor() -> str:

@@ -125,7 +125,7 @@ def check_gradients(
             kinks += 1
             continue
         checked += not entry.startswith("a random direction")
-        if difference >= worst:
+        if difference > worst or worst_entry == "nowhere":
             worst, worst_entry = difference, entry
             worst_text = f"a gradient of {numerical:.10g} by finite differences"
             backpropagated = slope

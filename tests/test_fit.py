@@ -681,3 +681,10 @@ def test_a_long_run_and_a_large_set_take_flat_memory(tmp_path: Path) -> None:
     small, large = peak(8_000), peak(80_000)
     # What grows is the order of the rows, the targets' and outputs' own few bytes a row, and one loss a batch.
     assert large - small < 72_000 * 40, (small, large)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "bool"])
+def test_labels_that_are_no_integers_are_refused_with_the_cast(dtype: str) -> None:
+    text = "CrossEntropyLoss: expected target of integer labels, or of probabilities of shape (batch, 3), got "
+    with pytest.raises(TypeError, match=sentence(f"{text}{dtype} of shape (40,); cast labels to int64")):
+        train(network(), X, LABELS.astype(dtype))

@@ -126,6 +126,8 @@ class CrossEntropyLoss(LabelLoss):
         """Hold all labels of a data set against the network, once, before training; see `Loss`."""
         if is_integral(labels):
             super().check_labels(labels, output_shape)
+        elif output_shape is not None and labels.ndim <= len(output_shape):
+            raise TypeError(_neither(labels, ("batch", *output_shape)))
         else:
             check_sample_shape("CrossEntropyLoss", labels, output_shape)
 
@@ -134,12 +136,17 @@ class CrossEntropyLoss(LabelLoss):
         if is_integral(target):
             self._check_label_shape(output, target)
         elif target.ndim < output.ndim:
-            wanted = f"target of integer labels, or of probabilities of shape {tuple(output.shape)}"
-            got = Words(f"{dtype_name(target)} of shape {tuple(target.shape)}")
-            raise TypeError(message("CrossEntropyLoss", wanted, got, "cast labels to int64"))
+            raise TypeError(_neither(target, tuple(output.shape)))
         else:
             check_shape("CrossEntropyLoss", target, tuple(output.shape))
             check_dtype("CrossEntropyLoss", target, output)
+
+
+def _neither(target: Array, shape: tuple[Any, ...]) -> str:
+    """Say that a target is neither of labels nor of probabilities."""
+    wanted = f"target of integer labels, or of probabilities of shape ({', '.join(map(str, shape))})"
+    got = Words(f"{dtype_name(target)} of shape {tuple(target.shape)}")
+    return message("CrossEntropyLoss", wanted, got, "cast labels to int64")
 
 
 def _surprise(output: Array) -> tuple[Array, Array]:
