@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
-from tests.backends import NAMES, Backend, backend_param, no_host_reads
+# One thread for each test process, before NumPy or PyTorch starts a pool: the processes share the cores already.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
+from tests.backends import NAMES, Backend, backend_param, no_host_reads  # noqa: E402 - NumPy comes with it
 
 
 @pytest.fixture(autouse=True)
