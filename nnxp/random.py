@@ -96,8 +96,33 @@ class Stream:
         threshold = math.ceil((1.0 - p) * _WORDS)
         if threshold >= _WORDS:
             return xp.ones_like(x, dtype=xp.bool)
+        return self._words(x, call) < threshold
+
+    def uniform(self, x: Array, low: float, high: float, call: int = 0) -> Array:
+        """Draw a number of [low, high] for every element.
+
+        Parameters
+        ----------
+        x : array
+            Gives shape, dtype and device of the draw.
+        low, high : float
+            The interval, of which there are 2**32 numbers.
+        call : int
+            Tells several draws of the same visit apart; below 65,536.
+
+        Returns
+        -------
+        array shaped as x, of its dtype
+            ``low + (high - low) / 2**32`` times a 32-bit word.
+        """
+        drawn = namespace(x).astype(self._words(x, call), x.dtype)
+        drawn *= (high - low) / _WORDS
+        drawn += low
+        return drawn
+
+    def _words(self, x: Array, call: int) -> Array:
         seed = self.draw.seed
         key = (seed % _WORDS, seed // _WORDS % _WORDS)
         call += self.visit * _CALLS
         words = random_words(x, math.prod(x.shape), key, (call, self.layer, self.draw.step))
-        return xp.reshape(words < threshold, x.shape)
+        return namespace(x).reshape(words, x.shape)

@@ -52,7 +52,13 @@ class Dropout(Layer):
         return dy if mask is None else self._masked(dy, mask)
 
     def _masked(self, x: Array, mask: Array) -> Array:
-        kept = namespace(x).astype(mask, x.dtype)
-        kept *= 1.0 / (1.0 - self.p) if self.p < 1 else 0.0
+        kept = factors(mask, self.p, x)
         kept *= x
         return kept
+
+
+def factors(mask: Array, p: float, like: Array) -> Array:
+    """Return ``1 / (1 - p)`` where the mask keeps and 0 where it drops, of the dtype of `like`."""
+    kept = namespace(like).astype(mask, like.dtype)
+    kept *= 1.0 / (1.0 - p) if p < 1 else 0.0
+    return kept

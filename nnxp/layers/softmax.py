@@ -6,7 +6,7 @@ from nnxp._backend import Array, namespace
 from nnxp._checks import Shape, check_whole_number, message
 from nnxp.layers.layer import Layer, Mode, Views
 
-__all__ = ["LogSoftmax", "Softmax"]
+__all__ = ["LogSoftmax", "Softmax", "check_dim", "shares", "shares_backward"]
 
 
 @dataclass(frozen=True)
@@ -45,18 +45,12 @@ class Softmax(Layer):
     def forward(self, p: Views, x: Array, mode: Mode) -> tuple[Array, Array]:
         """Return the shares, which are also the cache."""
         check_dim("Softmax.forward", self.dim, x.shape)
-        if 0 in x.shape:
-            return x, x
-        xp = namespace(x)
-        y = xp.exp(x - xp.max(x, axis=self.dim, keepdims=True))
-        y /= xp.sum(y, axis=self.dim, keepdims=True)
+        y = shares(x, self.dim)
         return y, y
 
     def backward(self, p: Views, g: Views, y: Array, dy: Array) -> Array:
         """Return ``y * (dy - sum(dy * y))``."""
-        dx = dy - namespace(y).sum(dy * y, axis=self.dim, keepdims=True)
-        dx *= y
-        return dx
+        return shares_backward(y, self.dim, dy)
 
 
 @dataclass(frozen=True)
@@ -105,6 +99,23 @@ class LogSoftmax(Layer):
         """Return ``dy - exp(y) * sum(dy)``."""
         xp = namespace(y)
         return dy - xp.exp(y) * xp.sum(dy, axis=self.dim, keepdims=True)
+
+
+def shares(x: Array, dim: int) -> Array:
+    """Return ``exp(x) / sum(exp(x))`` along an axis."""
+    if 0 in x.shape:
+        return x
+    xp = namespace(x)
+    y = xp.exp(x - xp.max(x, axis=dim, keepdims=True))
+    y /= xp.sum(y, axis=dim, keepdims=True)
+    return y
+
+
+def shares_backward(y: Array, dim: int, dy: Array) -> Array:
+    """Return ``y * (dy - sum(dy * y))``."""
+    dx = dy - namespace(y).sum(dy * y, axis=dim, keepdims=True)
+    dx *= y
+    return dx
 
 
 def check_dim(where: str, dim: int, shape: Shape) -> None:

@@ -5,11 +5,22 @@ A file holds the cases of one family; a new family is named here.
 
 from __future__ import annotations
 
-from tests.layer_cases import attention, basic, convolution, graph, normalisation, pooling, recurrent, resizing
+from tests.layer_cases import (
+    activations,
+    attention,
+    basic,
+    convolution,
+    graph,
+    normalisation,
+    pooling,
+    recurrent,
+    resizing,
+)
 from tests.layer_cases.case import Case
 
 CASES: list[Case] = [
     *basic.CASES,
+    *activations.CASES,
     *attention.CASES,
     *graph.CASES,
     *normalisation.CASES,

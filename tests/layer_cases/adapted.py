@@ -36,7 +36,8 @@ class Adapted(Layer):
     def output_shape(self, in_shape: Any) -> Any:
         known = self.inner_shape(in_shape, self.like)
         shape = self.layer.output_shape(self.inner_shape(in_shape, 0))
-        shape = [m if n is None else n for n, m in zip(shape, known, strict=True)]
+        if len(shape) == len(known):
+            shape = [m if n is None else n for n, m in zip(shape, known, strict=True)]
         return (*shape[:-1], shape[-1] + self.extra)
 
     def child_shapes(self, in_shape: Any) -> Any:
