@@ -21,8 +21,10 @@ from nnxp import (
     BCEWithLogitsLoss,
     Callback,
     CrossEntropyLoss,
+    CTCLoss,
     Device,
     Dropout,
+    GaussianNLLLoss,
     L1Loss,
     Layer,
     Linear,
@@ -33,6 +35,7 @@ from nnxp import (
     StepLR,
     Tanh,
     TerminateOnNaN,
+    TripletMarginLoss,
     datasets,
 )
 from nnxp._backend import namespace
@@ -688,3 +691,12 @@ def test_labels_that_are_no_integers_are_refused_with_the_cast(dtype: str) -> No
     text = "CrossEntropyLoss: expected target of integer labels, or of probabilities of shape (batch, 3), got "
     with pytest.raises(TypeError, match=sentence(f"{text}{dtype} of shape (40,); cast labels to int64")):
         train(network(), X, LABELS.astype(dtype))
+
+
+@pytest.mark.parametrize("loss", [TripletMarginLoss(), GaussianNLLLoss(), CTCLoss()])
+def test_a_loss_of_several_inputs_is_refused_in_one_sentence(loss: Any) -> None:
+    hint = "write the loop in the open, or a function that takes (output, target)"
+    with pytest.raises(
+        TypeError, match=sentence(f"fit: expected a loss of one output and one target, got {loss}; {hint}")
+    ):
+        train(network(), loss=loss)

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nnxp._checks import Words, check_number, message
+from nnxp.losses import Loss
 from nnxp.metrics import Metric, resolve
 from nnxp.optimizers import Optimizer
 from nnxp.training.batches import ArrayData, IterableData, as_source, class_weights
@@ -45,6 +47,11 @@ def check_loss(where: str, loss: Any) -> None:
         raise TypeError(_wrong_kind(where, "loss to be a loss such as MSELoss()", loss))
     if getattr(loss, "reduction", "mean") == "none":
         raise ValueError(message(where, "a loss that reduces to one value", loss, "use reduction='mean' or 'sum'"))
+    if isinstance(loss, Loss):
+        needed = [p for p in signature(loss).parameters.values() if p.default is Parameter.empty]
+        if len(needed) > 2:
+            hint = "write the loop in the open, or a function that takes (output, target)"
+            raise TypeError(message(where, "a loss of one output and one target", loss, hint))
 
 
 def check_optimizer(
