@@ -1,6 +1,6 @@
 """The backends that every contract runs on, and comparison that looks at more than values.
 
-NumPy; NumPy with read-only inputs; array-api-strict on a device of make-believe, with everything
+NumPy; NumPy with every faster path open, however small the arrays; NumPy with read-only inputs; array-api-strict on a device of make-believe, with everything
 forbidden that would make a GPU wait for the host; PyTorch on the CPU where it is installed; CuPy where
 there is a GPU. PyTorch's ``meta`` device, which has shapes and no values, stands beside them.
 """
@@ -8,7 +8,7 @@ there is a GPU. PyTorch's ``meta`` device, which has shapes and no values, stand
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
@@ -18,6 +18,7 @@ import array_api_strict
 import numpy as np
 import pytest
 
+from nnxp._backend.kernels import FASTER
 from nnxp.device import Device
 
 # dtype -> (rtol, atol); a local override carries its reason.
@@ -28,6 +29,8 @@ def missing(name: str) -> str:
     """Say why a backend cannot be used here; empty if it can."""
     if name.startswith("torch") and find_spec("torch") is None:
         return "PyTorch is not installed"
+    if name == "fast" and not FASTER:
+        return "NNXP_FAST=0 is set"
     if name.startswith("cuda"):
         found = next(d for d in devices_once() if d.name.startswith("cuda"))
         return "" if found.available else found.detail
@@ -50,7 +53,9 @@ def backend_param(name: str) -> Any:
     return pytest.param(name, marks=pytest.mark.skip(reason=reason)) if reason else pytest.param(name)
 
 
-NAMES = ["cpu", "readonly", "strict:device1", "torch:cpu", "cuda:0"]
+NAMES = ["cpu", "fast", "readonly", "strict:device1", "torch:cpu", "cuda:0"]
+ON_NUMPY = ("cpu", "fast", "readonly")
+DEVICES = [name for name in NAMES if name not in ON_NUMPY[1:]]
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ class Backend:
 
     @property
     def device(self) -> Device:
-        return Device("cpu" if self.name == "readonly" else self.name)
+        return Device("cpu" if self.name in ON_NUMPY else self.name)
 
     def put(self, host: Any, dtype: str | None = None) -> Any:
         """Copy to the device; on the backend ``readonly`` the copy may not be written to."""
@@ -73,6 +78,15 @@ class Backend:
 
     def get(self, x: Any) -> Any:
         return self.device.get(x)
+
+
+@contextmanager
+def every_path_open() -> Iterator[None]:
+    """Let arrays of any size take the faster paths."""
+    with ExitStack() as stack:
+        for path in FASTER.values():
+            stack.enter_context(mock.patch.object(path, "least", 0))
+        yield
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import pytest
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
-from tests.backends import NAMES, Backend, backend_param, no_host_reads  # noqa: E402 - NumPy comes with it
+from tests.backends import NAMES, Backend, backend_param, every_path_open, no_host_reads  # noqa: E402 - NumPy comes with it
 
 
 @pytest.fixture(autouse=True)
@@ -23,6 +23,9 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
     if request.param.startswith("strict"):
         with no_host_reads():
+            yield Backend(request.param)
+    elif request.param == "fast":
+        with every_path_open():
             yield Backend(request.param)
     else:
         yield Backend(request.param)

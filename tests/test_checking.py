@@ -26,7 +26,7 @@ from nnxp import (
 )
 from nnxp._backend import namespace
 from nnxp.layers import Layer, Mode, Views
-from tests.backends import NAMES, missing
+from tests.backends import DEVICES, missing
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(6, 4)).astype(np.float32)
@@ -55,7 +55,7 @@ class WrongBias(Linear):
         return dx
 
 
-@pytest.mark.parametrize("device", [n for n in NAMES if n != "readonly" and not missing(n)])
+@pytest.mark.parametrize("device", [n for n in DEVICES if not missing(n)])
 def test_sound_gradients_pass_on_every_device(device: str) -> None:
     net = Network(Sequential(Linear(4, 5), Tanh(), Dropout(0.5), Linear(5, 3)), device=device, seed=0)
     report = check_gradients(net, X, LABELS, CrossEntropyLoss())
@@ -141,7 +141,7 @@ class Crossed(Layer):
         return product * b + total, product * a + total
 
 
-@pytest.mark.parametrize("device", [n for n in NAMES if n != "readonly" and not missing(n)])
+@pytest.mark.parametrize("device", [n for n in DEVICES if not missing(n)])
 def test_several_inputs_and_outputs_are_checked_and_compared(device: str) -> None:
     assert check_gradients(Network(Crossed(), device=device), (X, X + 1.0)).total == 48
 
@@ -163,7 +163,7 @@ def test_target_and_loss_come_together() -> None:
 
 def test_devices_agree_on_a_sound_model() -> None:
     model = Sequential(Linear(4, 5), Residual(Tanh()), Dropout(0.5), Linear(5, 3))
-    devices = [name for name in NAMES if name != "readonly" and not missing(name)]
+    devices = [name for name in DEVICES if not missing(name)]
     found = compare_devices(model, devices, X, LABELS, CrossEntropyLoss())
     assert found.agree
     assert {d.device for d in found.differences} == set(devices)

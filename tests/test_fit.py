@@ -40,7 +40,7 @@ from nnxp import (
 )
 from nnxp._backend import namespace
 from nnxp.training import Run
-from tests.backends import NAMES, Backend, assert_close, missing
+from tests.backends import DEVICES, Backend, assert_close, missing
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(40, 3)).astype(np.float32)
@@ -603,7 +603,7 @@ def test_training_is_equal_on_every_device() -> None:
     """The same script from the same seed: equal losses after one epoch, and close at the end."""
     x, y, _, _ = datasets.digits(test=0.2, seed=0)
     names = [name for name in ("cpu", "torch:cpu", "strict:device1", "cuda:0") if not missing(name)]
-    assert set(names) <= set(NAMES)
+    assert set(names) <= set(DEVICES)
     losses = {}
     for name in names:
         net = Network(Sequential(Linear(64, 32), ReLU(), Dropout(0.2), Linear(32, 10)), device=name, seed=0)

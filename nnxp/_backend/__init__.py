@@ -11,6 +11,9 @@ The charter:
 - At most about fifteen primitives. Today: `matmul`, `sum_rows`, `erf`, `random_words`,
   `checked_labels`, `constant`.
 
+Beside the primitives there are whole functions that a library may do in fewer passes: marked `fused` where they
+stand, in standard code, which is their specification too. NumPy's twins are in ``kernels/``.
+
 ``library.py`` is what a library must provide; ``numpy.py``, ``cupy.py``, ``torch.py`` and
 ``strict.py`` provide it; ``dispatch.py`` finds the library of an array.
 """
@@ -28,6 +31,7 @@ from nnxp._backend.dispatch import (
     sum_rows,
     to_host,
 )
+from nnxp._backend.fused import fused
 from nnxp._backend.library import Array, Library
 
 __all__ = [
@@ -37,6 +41,7 @@ __all__ = [
     "checked_labels",
     "constant",
     "erf",
+    "fused",
     "library_of",
     "load_library",
     "matmul",

@@ -1,7 +1,9 @@
 """What an array library must provide: its devices, and the primitives that the standard lacks."""
 
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -35,10 +37,19 @@ class DeviceInfo:
 
 
 class Library:
-    """An array library; the primitives given here are the agnostic twins, in standard Array API code."""
+    """An array library; the primitives given here are the agnostic twins, in standard Array API code.
 
-    word: ClassVar[str]  # the first word of its devices' names
+    Attributes
+    ----------
+    word : str
+        The first word of its devices' names.
+    faster : mapping of str to callable
+        Its own twins of functions marked `fused`, by name.
+    """
+
+    word: ClassVar[str]
     xp: Any
+    faster: Mapping[str, Callable[..., Any]] = MappingProxyType({})
 
     # -- devices ---------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from nnxp._backend import agnostic
+from nnxp._backend.kernels import FASTER
 from nnxp._backend.library import Array, DeviceInfo, Library
 from nnxp._checks import message
 from nnxp.errors import DeviceError
@@ -22,6 +23,7 @@ class NumPyLibrary(Library):
 
     word = "cpu"
     xp = np
+    faster = FASTER
 
     def resolve(self, index: str) -> tuple[str, Any]:
         """Accept ``cpu`` alone: the host is one device."""

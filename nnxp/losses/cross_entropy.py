@@ -3,7 +3,7 @@
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar
 
-from nnxp._backend import Array, namespace
+from nnxp._backend import Array, fused, namespace
 from nnxp._checks import Shape, Words, check_number, message
 from nnxp.losses._inputs import check_dtype, check_shape, dtype_name, is_integral
 from nnxp.losses._values import Values, per_class
@@ -77,6 +77,12 @@ class CrossEntropyLoss(LabelLoss):
         if not is_integral(target):
             counts = None if sample_weight is None else self._row_counts(output, sample_weight)
             return self._soft(output, target, counts, self._divisor(output, counts), None)
+        if sample_weight is None and self.weight is None and self.reduction == "mean":
+            return cross_entropy(output, target, self)
+        return self.by_rows(output, target, sample_weight)
+
+    def by_rows(self, output: Array, target: Array, sample_weight: Array | None) -> tuple[Array, Array]:
+        """Take labels, with every option."""
         rows = self._rows(output, target, sample_weight)
         weights = self._row_weights(output, rows)
         divisor = self._divisor(output, weights)
@@ -140,6 +146,12 @@ class CrossEntropyLoss(LabelLoss):
         else:
             check_shape("CrossEntropyLoss", target, tuple(output.shape))
             check_dtype("CrossEntropyLoss", target, output)
+
+
+@fused
+def cross_entropy(output: Array, labels: Array, loss: CrossEntropyLoss) -> tuple[Array, Array]:
+    """Return the mean over rows that all count alike, unless ignored, and its gradient."""
+    return loss.by_rows(output, labels, None)
 
 
 def _neither(target: Array, shape: tuple[Any, ...]) -> str:

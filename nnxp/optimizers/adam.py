@@ -3,11 +3,33 @@
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from nnxp._backend import Array, namespace
+from nnxp._backend import Array, fused, namespace
 from nnxp.optimizers.optimizer import Decay, Optimizer, blend, with_decay
 from nnxp.schedules import Schedule
 
 __all__ = ["Adam", "AdamW"]
+
+
+@fused
+def adam(
+    theta: Array, gradient: Array, mean: Array, square: Array, largest: Array | None,
+    beta1: float, beta2: float, eps: Any, rate: Any, keep: Any, weight_decay: float,
+) -> None:  # fmt: skip
+    """Move one run: ``theta = keep * theta - rate * mean / (sqrt(square) + eps)``, the averages moved before."""
+    xp = namespace(theta)
+    gradient = with_decay(theta, gradient, weight_decay)
+    blend(mean, gradient, beta1)
+    blend(square, gradient * gradient, beta2)
+    if largest is not None:
+        largest[...] = xp.maximum(largest, square)
+        square = largest
+    denominator = xp.sqrt(square)
+    denominator += eps
+    step = mean / denominator
+    step *= rate
+    if type(keep) is not float or keep != 1.0:
+        theta *= keep
+    theta -= step
 
 
 @dataclass(frozen=True)
@@ -70,26 +92,14 @@ class Adam(Optimizer):
         self, theta: Array, gradient: Array, state: dict[str, Array], lr: Any, t: Any, weight_decay: float
     ) -> None:
         """Move one run, in place; see `Optimizer.step_run`."""
-        xp = namespace(theta)
         beta1, beta2 = self.betas
-        if self._decoupled:
-            theta *= 1.0 - lr * weight_decay
-        else:
-            gradient = with_decay(theta, gradient, weight_decay)
-        mean, square = state["exp_avg"], state["exp_avg_sq"]
-        blend(mean, gradient, beta1)
-        blend(square, gradient * gradient, beta2)
-        if self.amsgrad:
-            largest = state["max_exp_avg_sq"]
-            largest[...] = xp.maximum(largest, square)
-            square = largest
+        keep = 1.0 - lr * weight_decay if self._decoupled else 1.0
         # Both corrections of the bias, gathered into two numbers instead of two passes over the vectors.
         root = (1.0 - beta2**t) ** 0.5
-        denominator = xp.sqrt(square)
-        denominator += self.eps * root
-        step = mean / denominator
-        step *= lr * root / (1.0 - beta1**t)
-        theta -= step
+        adam(
+            theta, gradient, state["exp_avg"], state["exp_avg_sq"], state.get("max_exp_avg_sq"),
+            beta1, beta2, self.eps * root, lr * root / (1.0 - beta1**t), keep, 0.0 if self._decoupled else weight_decay,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True)

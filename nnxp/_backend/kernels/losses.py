@@ -1,0 +1,50 @@
+"""Losses with their gradients in one pass over the output."""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from nnxp._backend.kernels.compiling import compiled
+
+__all__ = ["cross_entropy"]
+
+
+def cross_entropy(output: Any, labels: Any, loss: Any) -> Any:
+    """Take rows of logits whose labels are all classes; what is ignored or invalid is for the plain way."""
+    if output.ndim != 2 or not output.flags.c_contiguous or not labels.flags.c_contiguous:
+        return NotImplemented
+    if not len(output) or 0 <= loss.ignore_index < output.shape[1]:
+        return NotImplemented
+    number = output.dtype.type
+    dy = np.empty_like(output)
+    value = _cross_entropy(output, labels, number(loss.label_smoothing), number(1.0 / len(output)), dy)
+    return NotImplemented if value is None else (number(value), dy)
+
+
+@compiled
+def _cross_entropy(output: Any, labels: Any, smoothing: Any, scale: Any, dy: Any) -> Any:
+    rows, classes = output.shape
+    elsewhere = smoothing / classes
+    total = 0.0
+    for i in range(rows):
+        label = labels[i]
+        if label < 0 or label >= classes:
+            return None
+        largest = output[i, 0]
+        for j in range(1, classes):
+            if not output[i, j] <= largest:  # NaN passes
+                largest = output[i, j]
+        mass = below = scale * 0
+        for j in range(classes):
+            shifted = output[i, j] - largest
+            e = np.exp(shifted)
+            dy[i, j] = e
+            mass += e
+            if smoothing:  # 0 times the infinity of a class that is ruled out would be NaN
+                below += shifted
+        for j in range(classes):
+            dy[i, j] = scale * (dy[i, j] / mass - elsewhere)
+        dy[i, label] -= scale * (1 - smoothing)
+        total += math.log(mass) - (1 - smoothing) * (output[i, label] - largest) - elsewhere * below
+    return total * scale

@@ -1,0 +1,56 @@
+"""The way to a kernel: taken by arrays that are large enough, and loaded by the first of them."""
+
+from collections.abc import Callable
+from functools import cache
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+import numpy as np
+
+__all__ = ["Path", "numba_is_here"]
+
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+@cache
+def numba_is_here() -> bool:
+    """Tell whether kernels can be compiled."""
+    return find_spec("numba") is not None
+
+
+class Path:
+    """One faster twin.
+
+    Parameters
+    ----------
+    name : str
+        Of the plain function.
+    room : str
+        The module beside this one that holds a function of that name.
+    least : int
+        From how many elements of its first array it pays.
+    compiled : bool
+        Whether the room is compiled by Numba; without it the path is closed then.
+    """
+
+    def __init__(self, name: str, room: str, *, least: int, compiled: bool = True) -> None:
+        self.name, self.room, self.least, self.compiled = name, room, least, compiled
+        self._kernel: Callable[..., Any] | None = None
+
+    def __call__(self, x: Any, *args: Any) -> Any:
+        """Take the path, or answer ``NotImplemented``."""
+        if x.size < self.least or x.dtype not in _FLOATS:
+            return NotImplemented
+        return (self._kernel or self._load())(x, *args)
+
+    def _load(self) -> Callable[..., Any]:
+        if self.compiled and not numba_is_here():
+            self._kernel = _closed
+        else:
+            self._kernel = getattr(import_module(f"nnxp._backend.kernels.{self.room}"), self.name)
+        return self._kernel
+
+
+def _closed(*args: Any) -> Any:
+    return NotImplemented
