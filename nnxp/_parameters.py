@@ -14,7 +14,7 @@ import numpy as np
 from nnxp._backend import Array, to_host
 from nnxp._checks import Shape, Words, message
 from nnxp.device import Device
-from nnxp.initializers import Initializer
+from nnxp.initializers import Derived, Initializer
 from nnxp.layers.layer import BufferSpec, Layer, ParameterSpec, Views
 from nnxp.random import generator
 
@@ -39,11 +39,12 @@ class Run(NamedTuple):
 
 @dataclass(frozen=True)
 class Slot:
-    """A parameter's place: ``theta[start:stop]``, shaped."""
+    """A parameter's place: ``theta[start:stop]``, shaped; `path` is its layer's."""
 
     start: int
     stop: int
     spec: ParameterSpec
+    path: str = ""
 
 
 class NamedArrays(Mapping[str, Array]):
@@ -83,6 +84,20 @@ def join(path: str, name: str) -> str:
     return f"{path}.{name}" if path else name
 
 
+def declared(nodes: list[Node]) -> Iterator[tuple[str, str, ParameterSpec | BufferSpec]]:
+    """List paths, names and specs in PyTorch's order: a layer's own, its children's, then its names with a dot."""
+    waiting: list[tuple[str, list[tuple[str, str, ParameterSpec | BufferSpec]]]] = []
+    for node in nodes:
+        while waiting and waiting[-1][0] and not node.path.startswith(f"{waiting[-1][0]}."):
+            yield from waiting.pop()[1]
+        specs: dict[str, ParameterSpec | BufferSpec] = {**node.layer.parameters(node.in_shape)}
+        specs.update(node.layer.buffers(node.in_shape))
+        yield from ((node.path, name, spec) for name, spec in specs.items() if "." not in name)
+        waiting.append((node.path, [(node.path, name, spec) for name, spec in specs.items() if "." in name]))
+    while waiting:
+        yield from waiting.pop()[1]
+
+
 @dataclass
 class Store:
     """A network's arrays on one device.
@@ -108,15 +123,15 @@ class Store:
     def __post_init__(self) -> None:
         start = 0
         buffers: dict[str, Array] = {}
-        for node in self.nodes:
-            for name, spec in node.layer.parameters(node.in_shape).items():
+        for path, name, spec in declared(self.nodes):
+            full = join(path, name)
+            self.order.append(full)
+            if isinstance(spec, BufferSpec):
+                buffers[full] = self._new_buffer(spec)
+            else:
                 stop = start + math.prod(spec.shape)
-                self.layout[join(node.path, name)] = Slot(start, stop, spec)
-                self.order.append(join(node.path, name))
+                self.layout[full] = Slot(start, stop, spec, path)
                 start = stop
-            for name, buffer in node.layer.buffers(node.in_shape).items():
-                buffers[join(node.path, name)] = self._new_buffer(buffer)
-                self.order.append(join(node.path, name))
         self.buffers = NamedArrays(buffers)
         xp, handle = self.device.xp, self.device.handle
         with self.device.context():
@@ -147,11 +162,11 @@ class Store:
                 for name in self.frozen:
                     slot = self.layout[name]
                     gradients[name] = self.device.xp.reshape(scratch[: slot.stop - slot.start], slot.spec.shape)
-            self.p = self._tree({**self.parameters, **self.buffers})
-            self.g = self._tree(gradients)
+            self.p = self._tree({**self.parameters, **self.buffers}, self.theta)
+            self.g = self._tree(gradients, self.gradient)
         self._runs: dict[bool, list[Run]] = {}
 
-    def _tree(self, arrays: dict[str, Array]) -> Views:
+    def _tree(self, arrays: dict[str, Array], vector: Array) -> Views:
         views = {node.path: Views() for node in self.nodes}
         for node in reversed(self.nodes):
             view = views[node.path]
@@ -164,6 +179,9 @@ class Store:
                 parent, _, name = node.path.rpartition(".")
                 views[parent][name] = view
                 views[parent].trains = views[parent].trains or view.trains
+            here = [slot for name, slot in self.layout.items() if not node.path or name.startswith(f"{node.path}.")]
+            if here and not any(not node.path or name.startswith(f"{node.path}.") for name in self.frozen):
+                view.flat = vector[here[0].start : here[-1].stop]
         return views[""]
 
     def runs(self, weights_only: bool) -> list[Run]:
@@ -190,9 +208,17 @@ class Store:
     def initialize(self, seed: int, override: Callable[[str], Initializer | None]) -> None:
         """Draw every parameter on the host, from a generator keyed by its name, and move the vector once."""
         host = np.zeros(self.theta.shape, dtype=self.dtype)
+        views = {name: host[s.start : s.stop].reshape(s.spec.shape) for name, s in self.layout.items()}
+        derived: list[tuple[str, Derived]] = []
         for name, slot in self.layout.items():
             init = override(name) or slot.spec.init
-            host[slot.start : slot.stop] = init(generator(seed, "parameter", name), slot.spec.shape).reshape(-1)
+            if isinstance(init, Derived):
+                derived.append((name, init))
+                continue
+            key = join(slot.path, slot.spec.drawn_as) if slot.spec.drawn_as else name
+            views[name][...] = init(generator(seed, "parameter", key), slot.spec.shape)
+        for name, init in derived:
+            views[name][...] = init(views[join(self.layout[name].path, init.source)])
         with self.device.context():
             self.theta[...] = self.device.put(host)
 

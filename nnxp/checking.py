@@ -255,9 +255,10 @@ class _Trial:
 
     def layer_of(self, entry: str) -> str:
         """Name the layer that an entry belongs to."""
-        path = entry.partition("[")[0].rpartition(".")[0]
-        layer = next((node.layer for node in self.net.nodes if node.path == path), self.net.model)
-        return f"layer {path} ({type(layer).__name__})" if path else type(layer).__name__
+        above = [node for node in self.net.nodes if not node.path or entry.startswith(f"{node.path}.")]
+        node = max(above, key=lambda node: len(node.path))
+        name = node.layer.display_name
+        return f"layer {node.path} ({name})" if node.path else name
 
 
 def relative(a: float, b: float, scale: float, noise: float) -> float:

@@ -14,6 +14,7 @@ import numpy as np
 from nnxp._checks import check_choice, check_number, message
 
 __all__ = [
+    "Derived",
     "Initializer",
     "calculate_gain",
     "constant",
@@ -21,6 +22,7 @@ __all__ = [
     "kaiming_uniform",
     "lecun_normal",
     "lecun_uniform",
+    "norm_of",
     "normal",
     "ones",
     "orthogonal",
@@ -53,6 +55,32 @@ class Initializer:
     def __call__(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Host:
         """Draw an array; float64 of the given shape."""
         return self.rule(generator, shape)
+
+    def __repr__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A named rule that makes the start of a parameter of the start of another one in the same layer.
+
+    Parameters
+    ----------
+    name : str
+        How it was written, for its ``repr``.
+    source : str
+        The other parameter, which is drawn.
+    rule : callable
+        ``rule(start of the source) -> float64 array``.
+    """
+
+    name: str
+    source: str
+    rule: Callable[[Host], Host]
+
+    def __call__(self, start: Host) -> Host:
+        """Return the start; float64."""
+        return self.rule(start.astype(np.float64))
 
     def __repr__(self) -> str:
         return self.name
@@ -160,6 +188,16 @@ def lecun_uniform() -> Initializer:
 def lecun_normal() -> Initializer:
     """Draw from N(0, 1 / fan_in) (LeCun et al., "Efficient BackProp", 1998, eq. 16)."""
     return _spread("lecun_normal()", "normal", 1.0, "fan_in")
+
+
+def norm_of(source: str, axes: tuple[int, ...] | None) -> Derived:
+    """Start at the length of another parameter's start over some axes, which stay; None is all, in one number."""
+    keepdims = axes is not None
+    return Derived(
+        f"norm_of({source!r}, {axes!r})",
+        source,
+        lambda start: np.sqrt(np.sum(np.square(start), axis=axes, keepdims=keepdims)),
+    )
 
 
 def orthogonal(gain: float = 1.0) -> Initializer:

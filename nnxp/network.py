@@ -356,10 +356,15 @@ class Network:
     def _stays_integer(self, x: Array) -> bool:
         return self.model.accepts_integers and bool(namespace(x).isdtype(x.dtype, "integral"))
 
-    def put_input(self, x: Any) -> Array:
-        """Bring one batch of inputs to the device, cast to the network's dtype unless the model takes integers."""
+    def put_input(self, x: Any, index: int = 0) -> Array:
+        """Bring a batch of the input `index` to the device, cast to the network's dtype unless it stays integer."""
         x = x if is_array(x) else np.asarray(x)
-        return self.device.put(x, None if self._stays_integer(x) else self.dtype)
+        if not self._stays_integer(x):
+            return self.device.put(x, self.dtype)
+        if not self.device.owns(x):
+            # The last chance to look at values that are on the host; what stays there is looked at by the layer.
+            self.model.check_host(x, index)
+        return self.device.put(x)
 
     # -- state -----------------------------------------------------------------------------------
 

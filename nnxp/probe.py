@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from nnxp._backend import Array
 from nnxp._checks import Shape
 from nnxp._parameters import join
 from nnxp.layers.layer import BufferSpec, Layer, ParameterSpec, Views
@@ -31,6 +32,10 @@ class Probe(Layer):
         """As the layer inside."""
         return self.inner.accepts_integers
 
+    def check_host(self, x: Array, index: int = 0) -> None:
+        """As the layer inside."""
+        self.inner.check_host(x, index)
+
     def parameters(self, in_shape: Shape | None) -> dict[str, ParameterSpec]:
         """As the layer inside."""
         return self.inner.parameters(in_shape)
@@ -54,13 +59,13 @@ class Probe(Layer):
     def forward(self, p: Views, *inputs_and_mode: Any, **named: Any) -> tuple[Any, Any]:
         """Run the layer inside, and write its output down."""
         y, cache = self.inner.forward(p, *inputs_and_mode, **named)
-        self.record.outputs.append((self.path, type(self.inner).__name__, y))
+        self.record.outputs.append((self.path, self.inner.display_name, y))
         return y, cache
 
     def backward(self, p: Views, g: Views, cache: Any, dy: Any) -> Any:
         """Run the layer inside, and write its input's gradient down."""
         dx = self.inner.backward(p, g, cache, dy)
-        self.record.gradients.append((self.path, type(self.inner).__name__, dx))
+        self.record.gradients.append((self.path, self.inner.display_name, dx))
         return dx
 
 

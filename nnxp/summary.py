@@ -90,7 +90,7 @@ def summarize(net: "Network", batch_size: int = 1) -> Summary:
         rows.append(
             [
                 indent + (node.path.rpartition(".")[2] or "model"),
-                type(node.layer).__name__ + mark,
+                node.layer.display_name + mark,
                 shape_text(node.out_shape, batch_size),
                 f"{count:,}" if own else "",
                 f"{size:,}" if size else "",

@@ -11,7 +11,8 @@ import pytest
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
-from tests.backends import NAMES, Backend, backend_param, every_path_open, no_host_reads  # noqa: E402 - NumPy comes with it
+from nnxp._backend.numpy import NumPyLibrary  # noqa: E402 - NumPy comes with it
+from tests.backends import NAMES, Backend, backend_param, every_path_open, no_host_reads  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -29,3 +30,9 @@ def backend(request: pytest.FixtureRequest) -> Iterator[Backend]:
             yield Backend(request.param)
     else:
         yield Backend(request.param)
+
+
+@pytest.fixture
+def plain(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every layer run by its own formula, on NumPy too."""
+    monkeypatch.setattr(NumPyLibrary, "faster", {})

@@ -5,12 +5,15 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from nnxp.cli._build import read_toml
+from nnxp.datasets import digits
 from nnxp.io import load
-from nnxp.layers import Conv2d, Flatten, Linear, ReLU, Residual, Sequential, Tanh, Unflatten
-from tests.cli_runs import mistake, nnxp, score, write_images, write_numbers
+from nnxp.layers import Conv2d, Flatten, Linear, Permute, ReLU, Residual, Sequential, Tanh, Unflatten
+from nnxp.models import transformer
+from tests.cli_runs import mistake, nnxp, read_csv, score, write_images, write_numbers
 
 CONVNET = """
 [[layers]]
@@ -55,7 +58,39 @@ def test_a_convolutional_network_learns_the_digits(tmp_path: Path) -> None:
     assert [type(layer) for layer in model[:2]] == [Unflatten, Conv2d]
 
 
-@pytest.mark.parametrize("model", ["deep-convnet", "resnet"])
+def test_a_transformer_learns_the_digits_by_their_rows(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    lines, _ = nnxp("train", "--model", "transformer", "--epochs", 4, "--lr", 0.003, "--out", run)
+    assert score(lines) >= 0.85
+    config = tomllib.loads((run / "config.toml").read_text())
+    assert config["options"]["model"] == "transformer"
+    assert "hidden" not in config["options"]
+    model = load(run / "model.safetensors").model
+    assert isinstance(model, Sequential)
+    assert model == Sequential(Unflatten(1, (8, 8)), *transformer(8))
+    nnxp("evaluate", run, "digits")
+    nnxp("predict", run, "digits", "-o", tmp_path / "out.csv")
+    found = read_csv(tmp_path / "out.csv")
+    assert len(found) == 1797
+    assert len(found[0]) >= 11
+
+
+def test_a_transformer_takes_the_rows_of_all_channels_together(tmp_path: Path) -> None:
+    x, y, x_test, y_test = digits()
+    x, x_test = (np.stack([a.reshape(-1, 8, 8)] * 3, axis=1)[:100, :, :, :7] for a in (x, x_test))
+    np.savez(tmp_path / "colours.npz", x_train=x, y_train=y[:100], x_test=x_test, y_test=y_test[:100])
+    nnxp("train", tmp_path / "colours.npz", "--model", "transformer", "--epochs", 1, "--out", tmp_path / "run")
+    net = load(tmp_path / "run" / "model.safetensors")
+    first = next(i for i, layer in enumerate(net.model.children().values()) if isinstance(layer, Permute))
+    assert net.model[first:] == Sequential(Permute((0, 2, 1, 3)), Flatten(2), *transformer(21))
+
+
+def test_a_table_that_is_no_square_is_no_sequence(tmp_path: Path) -> None:
+    sentence = mistake("train", write_numbers(tmp_path / "numbers.csv"), "--model", "transformer")
+    assert sentence == "train: expected images or sequences for --model transformer, got samples of shape (3,)"
+
+
+@pytest.mark.parametrize("model", ["deep-convnet", "resnet", "transformer"])
 def test_images_from_a_file_get_an_axis_of_channels(model: str, tmp_path: Path) -> None:
     lines, _ = nnxp("train", write_images(tmp_path / "images.npz"), "--model", model, "--epochs", 1, "--batch-size", 64)
     assert 0 <= score(lines) <= 1
@@ -91,7 +126,7 @@ def test_a_mistake_in_toml_is_one_sentence(text: str, reason: str, tmp_path: Pat
 
 
 def test_a_model_that_is_not_known_is_refused() -> None:
-    expected = "train: expected --model to be one of mlp, lenet5, simple-convnet, deep-convnet, resnet, or a .toml file"
+    expected = "train: expected --model to be one of mlp, lenet5, simple-convnet, deep-convnet, resnet, transformer, or a .toml file"
     assert mistake("train", "--model", "lenet") == f"{expected}, got 'lenet'; did you mean 'lenet5'?"
 
 

@@ -232,6 +232,7 @@ def test_check_proves_a_run_on_images_in_the_unit_interval(tmp_path: Path) -> No
 
 
 @pytest.mark.usefixtures("few_devices")
+@pytest.mark.usefixtures("plain")
 def test_check_fails_when_a_gradient_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     backward = Tanh.backward
     monkeypatch.setattr(Tanh, "backward", lambda self, p, g, cache, dy: 1.01 * backward(self, p, g, cache, dy))

@@ -94,7 +94,7 @@ def test_nothing_is_kept_when_only_predicting(model: Layer) -> None:
 
 
 def test_caches_are_let_go_in_the_backward_that_may_consume_them() -> None:
-    net, x = Network(MODEL, seed=0), np.ones((5, 4), "float32")
+    net, x = Network(Sequential(Identity(), MODEL), seed=0), np.ones((5, 4), "float32")
     y, cache = net.run((x,), net.mode(training=True, consume=True))
     net.run_backward(cache, y)
     assert cache[0] == []

@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nnxp.layers import Embedding, EmbeddingBag, Flatten, Linear, Sequential
+from nnxp.layers import Add, Embedding, EmbeddingBag, Flatten, Graph, Linear, Sequential, Tanh
 from nnxp.layers.embedding import sum_by_index
-from nnxp.losses import CrossEntropyLoss
+from nnxp.losses import CrossEntropyLoss, MSELoss
+from nnxp.models import transformer
 from nnxp.network import Network
 from nnxp.optimizers import Adam
+from nnxp.probe import probed
 from tests.backends import Backend, assert_close, assert_on, backend_param
 from tests.oracles_attention import embedding_bag
 
@@ -140,6 +142,56 @@ def test_an_index_that_is_no_row_is_refused_on_the_host(layer: Any, wrong: int) 
     sentence = f"{type(layer).__name__}.forward: expected indices in [0, 2], got {wrong}"
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
         Network(layer).predict(np.array([[0, wrong]]))
+
+
+TABLES = {
+    "one": Embedding(3, 2),
+    "bag": EmbeddingBag(3, 2),
+    "sequential": Sequential(Sequential(Embedding(3, 2)), Flatten(), Linear(4, 3)),
+    "graph": Graph(("x",), (("h", Tanh(), "y"), ("y", Embedding(3, 2), "x")), ("h",)),
+    "transformer": transformer(num_embeddings=3, classes=2, width=4, heads=1, depth=1),
+}
+WAYS: dict[str, Any] = {
+    "fit": lambda net, x, y: net.fit(x, y, loss=MSELoss(), optimizer=Adam(), verbose=False),
+    "evaluate": lambda net, x, y: net.evaluate(x, y, loss=MSELoss()),
+    "predict": lambda net, x, y: net.predict(x),
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("wrong", [3, -1])
+def test_an_index_that_is_no_row_does_not_travel(backend: Backend, name: str, way: str, wrong: int) -> None:
+    net = Network(TABLES[name], device=backend.device, seed=0, input_shape=(2,))
+    first = "EmbeddingBag" if name == "bag" else "Embedding"
+    sentence = f"{first}.forward: expected indices in [0, 2], got {wrong}"
+    for x in ([[0, wrong]], np.array([[0, wrong]]), np.array([[0, wrong]], dtype="int8")):
+        with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+            WAYS[way](net, x, np.zeros((1, *net.output_shape)))
+
+
+def test_each_input_of_a_graph_has_rows_of_its_own() -> None:
+    nodes = (("a", Embedding(9, 2), "i"), ("b", Embedding(2, 2), "j"), ("y", Add(), ("a", "b")))
+    net = Network(Graph(("i", "j"), nodes, ("y",)), device="strict:device1")
+    assert net.predict((np.array([8]), np.array([1]))).shape == (1, 2)
+    for x in ((np.array([8]), np.array([2])), (np.array([9]), np.array([1]))):
+        with pytest.raises(ValueError, match=r"^Embedding\.forward: expected indices in "):
+            net.predict(x)
+
+
+@pytest.mark.parametrize("name", ["strict:device1", backend_param("torch:cpu")])
+def test_an_index_that_is_on_its_device_already_stays_there(name: str) -> None:
+    backend = Backend(name)
+    for model in (Embedding(3, 2), EmbeddingBag(3, 2), Sequential(Embedding(3, 2), Flatten())):
+        y = Network(model, device=name, seed=0).predict(backend.put([[0, 3], [1, 2]]))
+        assert np.isnan(y[0]).any()
+        assert not np.isnan(y[1]).any()
+
+
+def test_a_probe_refuses_what_the_layer_inside_does() -> None:
+    model, _ = probed(Embedding(3, 2))
+    with pytest.raises(ValueError, match=r"^Embedding\.forward: expected indices in \[0, 2\], got 3$"):
+        Network(model, device="strict:device1").predict([3])
 
 
 @pytest.mark.parametrize("name", ["strict:device1", backend_param("torch:cpu")])

@@ -32,6 +32,18 @@ MODELS = {
         5,
         108 + 8 + (144 + 8 + 144 + 8) + (288 + 16 + 576 + 16 + 32 + 16) + 45,
     ),
+    "transformer": (
+        models.transformer(6, 3, width=8, heads=2, depth=2),
+        (5, 6),
+        3,
+        56 + 2 * (216 + 72 + 288 + 264 + 32) + 16 + 27,
+    ),
+    "transformer_tokens": (
+        models.transformer(None, 3, num_embeddings=7, width=8, heads=2, depth=1, dropout=0.0),
+        (5,),
+        3,
+        56 + (216 + 72 + 288 + 264 + 32) + 16 + 27,
+    ),
     # torchvision's resnet18 for 10 classes has 11,181,642; its 7x7 stem has 9,408 weights where ours has 1,728.
     "resnet18": (models.resnet(3), (3, 32, 32), 10, 11_181_642 - 9_408 + 1_728),
 }
@@ -49,7 +61,8 @@ def test_a_model_has_its_shape_and_its_parameters(name: str) -> None:
 def test_a_model_trains(name: str) -> None:
     model, sample, outputs, _ = MODELS[name]
     net = Network(model, input_shape=sample, seed=0)
-    x, y = RNG.normal(size=(8, *sample)), RNG.integers(outputs, size=8)
+    x: Any = RNG.integers(7, size=(8, *sample)) if model.accepts_integers else RNG.normal(size=(8, *sample))
+    y = RNG.integers(outputs, size=8)
     options: dict[str, Any] = {"loss": CrossEntropyLoss(), "optimizer": Adam(lr=3e-3), "verbose": False}
     before = net.evaluate(x, y, loss=CrossEntropyLoss())["loss"]
     net.fit(x, y, epochs=12, batch_size=8, **options)

@@ -307,7 +307,7 @@ def test_a_layer_of_ones_own_joins_in() -> None:
 
 def test_an_unknown_array_of_a_layer_is_named() -> None:
     views = Network(Linear(2, 2)).views
-    with pytest.raises(AttributeError, match=sentence("expected one of ['bias', 'trains', 'weight'], got 'wieght'")):
+    with pytest.raises(AttributeError, match=sentence("expected one of ['bias', 'weight'], got 'wieght'")):
         _ = views.wieght
 
 

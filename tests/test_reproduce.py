@@ -1,7 +1,6 @@
 """The tutorials that nnxp grew from: each reaches what it claims, and says so when it does not."""
 
 import re
-import struct
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,37 +8,32 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnxp import datasets
-from nnxp.cli.reproduce import NAMES, affine, book, digits, reproduce, two_layer, xor
+from nnxp.cli.reproduce import (
+    NAMES,
+    _book_convnet,
+    _gradients,
+    _xor_image,
+    _xor_mnist,
+    affine,
+    book,
+    digits,
+    reproduce,
+    two_layer,
+    xor,
+)
 from nnxp.cli.reproduce._claims import Claim, report
 from tests.backends import Backend
-
-Lines = dict[str, tuple[str, ...]]
-
-
-def table(text: str) -> Lines:
-    """Read the last table of an output: what -> (published, here, verdict)."""
-    lines = text.splitlines()
-    start = max(i for i, line in enumerate(lines) if line.startswith("what"))
-    ends = [match.end() for match in re.finditer("-+", lines[start + 1])]
-    starts = [0, *(end + 2 for end in ends[:-1])]
-    rows = {}
-    for line in lines[start + 2 :]:
-        cells = tuple(line[a:b].strip() for a, b in zip(starts, [*ends[:-1], None], strict=True))
-        # Notes below the table do not keep to its columns.
-        if all(line[end : end + 2].strip() == "" for end in ends[:-1]):
-            rows[cells[0]] = cells[1:]
-    return rows
-
-
-def verdicts(rows: Lines) -> set[str]:
-    return {row[-1] for row in rows.values()}
+from tests.reproductions import OUTCOMES, shorten, shrink, table, verdicts, write_digits
 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give the book's network two hidden units: the whole of it has a test of its own."""
-    monkeypatch.setattr(book, "HIDDEN", 2)
+    shrink(monkeypatch)
+
+
+@pytest.fixture
+def brief(monkeypatch: pytest.MonkeyPatch) -> None:
+    shorten(monkeypatch)
 
 
 def test_xor_ends_below_the_error_of_the_claim(capsys: pytest.CaptureFixture[str]) -> None:
@@ -56,13 +50,10 @@ def test_xor_ends_below_the_error_of_the_claim(capsys: pytest.CaptureFixture[str
     assert all(abs(here - published) < 0.01 for published, here in outputs.values())
 
 
-def test_xor_trains_as_a_loop_in_plain_numpy(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("brief")
+def test_xor_trains_as_a_loop_in_plain_numpy(capsys: pytest.CaptureFixture[str]) -> None:
     from nnxp import Linear, Network, Sequential, Tanh, initializers
 
-    monkeypatch.setattr(xor, "EPOCHS", 3)
-    monkeypatch.setattr(xor, "PUBLISHED_ERRORS", {1: 0.322980, 2: 0.311174, 3: 0.307195})
     reproduce("xor")
     rows = table(capsys.readouterr().out)
     init = {"*": initializers.uniform(-0.5, 0.5)}
@@ -95,6 +86,7 @@ def test_digits_reach_the_published_accuracy(capsys: pytest.CaptureFixture[str])
     assert int(rows["epochs"][1]) < 300
 
 
+@pytest.mark.usefixtures("plain")
 def test_digits_say_that_a_gradient_is_wrong(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -131,7 +123,13 @@ def test_book_gradients_agree_key_by_key(capsys: pytest.CaptureFixture[str]) -> 
             _, here, verdict = rows[f"{key} ({name}), {kind}: both gradients"]
             assert verdict == "holds"
             assert float(here.removesuffix(" apart")) <= 1e-7
-    assert len(rows) == 8
+    layers = {"1": "0", "2": "4", "3": "6"}
+    for number, layer in layers.items():
+        for key, name in ((f"W{number}", f"{layer}.weight"), (f"b{number}", f"{layer}.bias")):
+            _, here, verdict = rows[f"SimpleConvNet {key} ({name}): both gradients"]
+            assert verdict == "holds"
+            assert float(here.removesuffix(" apart")) <= 1e-7
+    assert len(rows) == 14
 
 
 def test_affine_graphs_equal_the_layers(capsys: pytest.CaptureFixture[str]) -> None:
@@ -170,7 +168,10 @@ def test_the_sigmoid_graph_prints_what_its_nodes_pass(capsys: pytest.CaptureFixt
         ("digits", digits, {"LEARNING_RATE": 1e-6, "EPOCHS": 1}, "accuracy on the test set"),
         ("two-layer", two_layer, {"ITERATIONS": 10}, "largest distance to a target"),
         ("two-layer", two_layer, {"STEP_SIZE": 100.0}, "iterations in which the loss rose"),
-        ("book", book, {"LARGEST_DIFFERENCE": 1e-16}, "W1 (0.weight), labels: both gradients"),
+        ("xor", _xor_image, {"LEARNING_RATE": 1e-4}, "image: error in epoch 1000"),
+        ("xor", _xor_image, {"LARGEST_DIFFERENCE": -1.0}, "image: gradient of bias 1 of convolution 1"),
+        ("book", _gradients, {"LARGEST_DIFFERENCE": 1e-16}, "W1 (0.weight), labels: both gradients"),
+        ("book", _gradients, {"LARGEST_DIFFERENCE": 1e-16}, "SimpleConvNet W1 (0.weight): both gradients"),
         ("affine", affine, {"LARGEST_DIFFERENCE": -1.0}, "Affine, one sample: dx by the graph, and by the layer"),
     ],
 )
@@ -204,50 +205,38 @@ def test_a_wrong_backward_is_seen_by_book_and_affine(monkeypatch: pytest.MonkeyP
     assert reproduce("affine") == 1
 
 
-@pytest.mark.usefixtures("small")
-@pytest.mark.parametrize("name", ["two-layer", "book", "affine"])
-def test_reproductions_run_on_every_device(name: str, backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("small", "brief")
+@pytest.mark.parametrize("name", ["xor", "two-layer", "book", "affine"])
+def test_reproductions_run_on_every_device(
+    name: str, backend: Backend, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("NNXP_DEVICE", backend.device.name)
-    if name == "two-layer":
-        monkeypatch.setattr(two_layer, "ITERATIONS", 50)
-        monkeypatch.setattr(two_layer, "LARGEST_DISTANCE", 1.0)
-    assert reproduce(name) == 0
-
-
-def write_idx(path: Path, array: np.ndarray[Any, Any]) -> None:
-    head = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
-    path.write_bytes(head + array.astype(np.uint8).tobytes())
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """Give the digits as a folder of IDX files: 400 to train, 100 to test."""
-    x, y, _, _ = datasets.digits(test=0.0)
-    write_idx(tmp_path / "train-images-idx3-ubyte", 255 * x[:500].reshape(-1, 8, 8))
-    write_idx(tmp_path / "train-labels-idx1-ubyte", y[:500])
-    return tmp_path
+    monkeypatch.setattr(two_layer, "ITERATIONS", 50)
+    monkeypatch.setattr(two_layer, "LARGEST_DISTANCE", 1.0)
+    monkeypatch.setattr(book, "UPDATES", 4)
+    monkeypatch.setattr(_book_convnet, "EPOCHS", 1)
+    monkeypatch.setattr(_xor_mnist, "IMAGES", 20)
+    assert reproduce(name, write_digits(tmp_path) if name in ("xor", "book") else None) == 0
 
 
 @pytest.mark.usefixtures("small")
-@pytest.mark.parametrize(
-    ("least", "status", "verdict"),
-    [({}, 0, ""), ({400: 0.7}, 0, "holds"), ({300: 1.01}, 1, "falls short"), ({401: 1.01}, 0, "")],
-)
+@pytest.mark.parametrize(("least", "status", "verdict"), OUTCOMES)
 def test_book_trains_on_the_images_in_a_folder(
     least: dict[int, float],
     status: int,
     verdict: str,
-    folder: Path,
+    tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(book, "UPDATES", 1000)
     monkeypatch.setattr(book, "LEAST_ACCURACY", least)
     monkeypatch.setattr(book, "HIDDEN", 10)
-    assert reproduce("book", folder) == status
+    monkeypatch.setattr(_book_convnet, "EPOCHS", 1)
+    assert reproduce("book", write_digits(tmp_path)) == status
     text = capsys.readouterr().out
     assert "400 images to train, 250 epochs of batches of 100, rate 0.1; 100 to test." in text
-    assert ("too few images for a claim" in text) == (verdict == "")
+    assert ("The book has 60,000 and 10,000; too few images for a claim." in text) == (verdict == "")
     published, here, said = table(text)["accuracy on the test images"]
     assert (published, said) == ("about 0.97", verdict)
     assert float(here) > 0.7  # of ten classes
@@ -290,7 +279,7 @@ def test_nothing_is_written_unless_told(tmp_path: Path, monkeypatch: pytest.Monk
             ("mnist",),
             "reproduce: expected name to be one of 'xor', 'digits', 'two-layer', 'book', 'affine', got 'mnist'",
         ),
-        (("xor", Path(".")), "reproduce: expected data with book alone, got 'xor'"),
+        (("digits", Path(".")), "reproduce: expected data with xor or book alone, got 'digits'"),
         (("book", None, Path(".")), "reproduce: expected pictures with digits or two-layer alone, got 'book'"),
     ],
 )

@@ -15,7 +15,7 @@ from nnxp._checks import Words, message
 from nnxp.cli.settings import Settings
 from nnxp.errors import FormatError
 from nnxp.io.architecture import from_config
-from nnxp.layers import Dropout, Flatten, Layer, Linear, Sequential, Standardize, Unflatten
+from nnxp.layers import Dropout, Flatten, Layer, Linear, Permute, Sequential, Standardize, Unflatten
 from nnxp.optimizers import Optimizer
 
 __all__ = ["build_model", "build_optimizer", "samples"]
@@ -70,6 +70,9 @@ def build_model(settings: Settings, scale: str, x: HostArray, outputs: int) -> S
         return Sequential(*layers, *read_toml(Path(settings.model)))
     if settings.model == "mlp":
         return Sequential(*layers, *_perceptron(settings, x.shape[1:], outputs))
+    if settings.model == "transformer":
+        features, as_sequence = _sequence(x.shape[1:])
+        return Sequential(*layers, *as_sequence, *models.transformer(features, outputs))
     channels, as_images = _images(settings.model, x.shape[1:])
     return Sequential(*layers, *as_images, *_IMAGE_MODELS[settings.model](channels, outputs))
 
@@ -91,10 +94,30 @@ def _images(model: str, sample: tuple[int, ...]) -> tuple[int, list[Layer]]:
         return sample[0], []
     if len(sample) == 2:
         return 1, [Unflatten(1, (1, sample[0]))]
-    side = isqrt(sample[0])
-    if len(sample) == 1 and side * side == sample[0] > 1:
+    side = _side(sample)
+    if side:
         return 1, [Unflatten(1, (1, side, side))]
     raise ValueError(message("train", f"images for --model {model}", Words(f"samples of shape {sample}")))
+
+
+def _sequence(sample: tuple[int, ...]) -> tuple[int, list[Layer]]:
+    """Return how many features an element has, and the layers that make a sequence of a sample: an image's rows."""
+    if len(sample) == 3:
+        channels, _, width = sample
+        return channels * width, [Permute((0, 2, 1, 3)), Flatten(2)]
+    if len(sample) == 2:
+        return sample[1], []
+    side = _side(sample)
+    if side:
+        return side, [Unflatten(1, (side, side))]
+    what = "images or sequences for --model transformer"
+    raise ValueError(message("train", what, Words(f"samples of shape {sample}")))
+
+
+def _side(sample: tuple[int, ...]) -> int:
+    """Return the side of a square image whose pixels are in a row; 0 if it is none."""
+    side = isqrt(sample[0])
+    return side if len(sample) == 1 and side * side == sample[0] > 1 else 0
 
 
 def read_toml(path: Path) -> Sequential:

@@ -94,7 +94,8 @@ def check(
 def reproduce(
     name: Annotated[Claim, typer.Argument(metavar="NAME", help="xor, digits, two-layer, book or affine.")],
     data: Annotated[
-        Path | None, typer.Option("--data", metavar="FOLDER", help="MNIST as IDX files, which book trains on if given.")
+        Path | None,
+        typer.Option("--data", metavar="FOLDER", help="MNIST as IDX files, which xor and book train on if given."),
     ] = None,
     pictures: Annotated[
         Path | None,

@@ -59,8 +59,8 @@ Model = Annotated[
     typer.Option(
         "--model",
         metavar="MODEL",
-        help="mlp, or for images lenet5, simple-convnet, deep-convnet, resnet; or a .toml file with a table "
-        "[[layers]] for each layer.",
+        help="mlp, or for images lenet5, simple-convnet, deep-convnet, resnet, or for images and sequences "
+        "transformer; or a .toml file with a table [[layers]] for each layer.",
         rich_help_panel=_NETWORK,
     ),
 ]

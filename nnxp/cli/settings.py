@@ -8,7 +8,7 @@ from nnxp.cli.choices import Activation, Dtype, LossName, OptimizerName
 
 __all__ = ["MODELS", "Settings", "check_model", "parse_hidden"]
 
-MODELS = ("mlp", "lenet5", "simple-convnet", "deep-convnet", "resnet")
+MODELS = ("mlp", "lenet5", "simple-convnet", "deep-convnet", "resnet", "transformer")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -91,6 +91,7 @@ from nnxp.layers.softmin import Softmax2d, Softmin
 from nnxp.layers.squashing import Sigmoid, Tanh
 from nnxp.layers.standardize import Standardize
 from nnxp.layers.upsample import Upsample
+from nnxp.layers.weight_norm import WeightNorm
 
 __all__ = [
     "CELU",
@@ -211,6 +212,7 @@ __all__ = [
     "Unflatten",
     "Upsample",
     "Views",
+    "WeightNorm",
     "ZeroPad1d",
     "ZeroPad2d",
     "ZeroPad3d",

@@ -1,6 +1,7 @@
 """Which node of a graph runs when, on what, and with whose parameters."""
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -59,6 +60,13 @@ class Wiring:
     steps: tuple[Step, ...]
     outputs: tuple[Source, ...]
     all_used: bool
+
+    def takers(self, *names: str) -> Iterator[tuple[Layer, int]]:
+        """Yield the layers that take one of these values, each with the place where it goes in."""
+        for step in self.steps:
+            for place, (name, _) in enumerate(step.sources):
+                if name in names:
+                    yield step.layer, place
 
 
 def wire(inputs: Any, nodes: Any, outputs: Any) -> Wiring:

@@ -8,7 +8,7 @@ from nnxp._checks import Shape, Words, check_positive_int, check_whole_number, m
 from nnxp.initializers import Initializer, normal
 from nnxp.layers.layer import Layer, Mode, ParameterSpec, Views
 
-__all__ = ["Embedding", "check_table", "look_up", "sum_by_index", "table_parameters"]
+__all__ = ["Embedding", "check_rows", "check_table", "look_up", "sum_by_index", "table_parameters"]
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,8 @@ class Embedding(Layer):
     Raises
     ------
     ValueError
-        If a size is not a whole number of at least 1, `padding_idx` is not a row, or, on the host, an input is none.
-        On a device such an input gives a row of NaN.
+        If a size is not a whole number of at least 1, `padding_idx` is not a row, or an input that is on the host, or
+        comes from there, is none. One that is on a device already gives a row of NaN.
     TypeError
         If the input is not of integers.
 
@@ -62,6 +62,10 @@ class Embedding(Layer):
     def output_shape(self, in_shape: Shape | None) -> Shape | None:
         """Return the input's shape with `embedding_dim` behind."""
         return None if in_shape is None else (*in_shape, self.embedding_dim)
+
+    def check_host(self, x: Array, index: int = 0) -> None:
+        """Refuse an integer that is no row."""
+        check_rows("Embedding.forward", self.num_embeddings, x)
 
     def forward(self, p: Views, x: Array, mode: Mode) -> tuple[Array, Array]:
         """Return the rows (batch, *sample, embedding_dim); the cache is the input."""
@@ -100,6 +104,11 @@ def table_parameters(layer: Any) -> dict[str, ParameterSpec]:
     return {"weight": ParameterSpec((layer.num_embeddings, layer.embedding_dim), init)}
 
 
+def check_rows(where: str, rows: int, x: Array) -> tuple[Array, Array | None]:
+    """Return ``x`` as indices that are rows, and where it had none; on the host that is an error."""
+    return checked_labels(where, x, rows, None, name="indices")
+
+
 def look_up(where: str, weight: Array, x: Array) -> Array:
     """Return ``weight[x]``; what is no row is an error on the host, and NaN on a device."""
     xp = namespace(weight)
@@ -107,7 +116,7 @@ def look_up(where: str, weight: Array, x: Array) -> Array:
         hint = "cast it: x.astype('int64')"
         raise TypeError(message(where, "x of an integer dtype", Words(str(x.dtype).rpartition(".")[2]), hint))
     x = xp.astype(x, xp.int64, copy=False)
-    indices, invalid = checked_labels(where, x, weight.shape[0], None, name="indices")
+    indices, invalid = check_rows(where, weight.shape[0], x)
     y = xp.reshape(xp.take(weight, xp.reshape(indices, (-1,)), axis=0), (*x.shape, weight.shape[1]))
     return y if invalid is None else xp.where(invalid[..., None], float("nan"), y)
 

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, NamedTuple
 from nnxp._backend import Array, namespace
 from nnxp._checks import Shape, check_choice, check_same_shape, message
 from nnxp.layers.beside import check_beside
-from nnxp.layers.embedding import check_table, look_up, sum_by_index, table_parameters
+from nnxp.layers.embedding import check_rows, check_table, look_up, sum_by_index, table_parameters
 from nnxp.layers.layer import Layer, Mode, ParameterSpec, Views
 
 __all__ = ["EmbeddingBag"]
@@ -42,7 +42,7 @@ class EmbeddingBag(Layer):
     ------
     ValueError
         If a size is not a whole number of at least 1, `padding_idx` is not a row, `mode` is another word, the input has
-        not two axes, weights are given for a mean, or, on the host, an input is no row (NaN on a device).
+        not two axes, weights are given for a mean, or an input on the host is no row (on a device already: NaN).
     TypeError
         If the input is not of integers.
 
@@ -74,6 +74,10 @@ class EmbeddingBag(Layer):
         if in_shape is not None and len(in_shape) != 1:
             raise ValueError(message("EmbeddingBag", "samples of shape (length,)", in_shape))
         return (self.embedding_dim,)
+
+    def check_host(self, x: Array, index: int = 0) -> None:
+        """Refuse an integer that is no row."""
+        check_rows("EmbeddingBag.forward", self.num_embeddings, x)
 
     def forward(self, p: Views, x: Array, mode: Mode, *, per_sample_weights: Array | None = None) -> tuple[Array, Bag]:
         """Return the reduced bags (batch, embedding_dim); `per_sample_weights` is shaped as the input."""

@@ -82,13 +82,17 @@ class Graph(Layer):
     @property
     def accepts_integers(self) -> bool:  # type: ignore[override]
         """Whether a layer that meets an input takes integers."""
-        steps = self.wiring.steps
-        return any(s.layer.accepts_integers for s in steps if any(name in self.inputs for name, _ in s.sources))
+        return any(layer.accepts_integers for layer, _ in self.wiring.takers(*self.inputs))
 
     @property
     def may_skip(self) -> bool:  # type: ignore[override]
         """Whether backward may pass by a node: one that leads to no output, or to one that wants no gradient."""
         return len(self.outputs) > 1 or not self.wiring.all_used
+
+    def check_host(self, x: Array, index: int = 0) -> None:
+        """Ask every layer that meets the input."""
+        for layer, place in self.wiring.takers(*self.inputs[index : index + 1]):
+            layer.check_host(x, place)
 
     def children(self) -> dict[str, Layer]:
         """Return the layers by the name of their node."""
@@ -180,7 +184,7 @@ class Graph(Layer):
 def _scratch(g: Views) -> Views:
     """Return views of nothing yet, shaped as those of a gradient."""
     views = Views((name, _scratch(child)) for name, child in g.items())
-    for name, array in _arrays(g):
+    for name, array in g.arrays.items():
         setattr(views, name, namespace(array).zeros_like(array))
     return views
 
@@ -189,9 +193,5 @@ def _add_views(g: Views, views: Views) -> None:
     """Add one visit's gradients to those of the visits before."""
     for name, child in g.items():
         _add_views(child, views[name])
-    for name, array in _arrays(g):
+    for name, array in g.arrays.items():
         array += getattr(views, name)
-
-
-def _arrays(g: Views) -> list[tuple[str, Array]]:
-    return [(name, array) for name, array in vars(g).items() if name != "trains"]

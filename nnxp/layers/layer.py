@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from nnxp._backend import Array, namespace
 from nnxp._checks import Shape
-from nnxp.initializers import Initializer
+from nnxp.initializers import Derived, Initializer
 from nnxp.random import Draw, Stream
 
 __all__ = ["BufferSpec", "Layer", "Mode", "ParameterSpec", "Views", "rows", "unrows"]
@@ -21,15 +21,18 @@ class ParameterSpec:
     ----------
     shape : tuple of int
         Its shape.
-    init : Initializer
+    init : Initializer or Derived
         How it starts.
     kind : {"weight", "bias", "norm"}
         Weight decay can leave biases and the parameters of normalisations alone.
+    drawn_as : str
+        The name whose noise it starts from, where it stands for a parameter of that name; empty: its own.
     """
 
     shape: tuple[int, ...]
-    init: Initializer
+    init: Initializer | Derived
     kind: Literal["weight", "bias", "norm"] = "weight"
+    drawn_as: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,10 @@ class BufferSpec:
     dtype: str | None = None
 
 
+# What views say of themselves, beside their arrays.
+_FACTS = {"flat", "trains"}
+
+
 class Views(dict[str, "Views"]):
     """A layer's arrays as attributes (``p.weight``), and its children's as items (``p["0"]``).
 
@@ -58,13 +65,21 @@ class Views(dict[str, "Views"]):
     ----------
     trains : bool
         Whether any parameter here or below is trained; what comes before needs no gradient otherwise.
+    flat : array of shape (n,) or None
+        The stretch of the network's vector that holds all parameters here and below, if all of them are trained.
     """
 
     trains: bool = False
+    flat: Array | None = None
+
+    @property
+    def arrays(self) -> dict[str, Array]:
+        """The layer's own arrays by name."""
+        return {name: array for name, array in vars(self).items() if name not in _FACTS}
 
     def __getattr__(self, name: str) -> Array:
         # Reached only when no array of that name was set.
-        raise AttributeError(f"expected one of {sorted(vars(self))}, got {name!r}")
+        raise AttributeError(f"expected one of {sorted(self.arrays)}, got {name!r}")
 
 
 class Mode(dict[Any, "Mode"]):
@@ -154,8 +169,16 @@ class Layer:
     accepts_integers: ClassVar[bool] = False
     may_skip: ClassVar[bool] = False
 
+    @property
+    def display_name(self) -> str:
+        """What tables and messages call this layer."""
+        return type(self).__name__
+
     def parameters(self, in_shape: Shape | None) -> dict[str, ParameterSpec]:
-        """Return what is trained, by name; `in_shape` is one sample's shape, None where it is unknown."""
+        """Return what is trained, by name; `in_shape` is one sample's shape, None where it is unknown.
+
+        A dot in a name puts it below the layer: such names come after those of the children.
+        """
         del in_shape
         return {}
 
@@ -184,6 +207,10 @@ class Layer:
     def map_children(self, change: Callable[[str, "Layer"], "Layer"]) -> "Layer":
         """Return this layer with every child replaced by ``change(name, child)``."""
         return replace(self, **{n: change(n, c) for n, c in self.children().items()})  # type: ignore[type-var]
+
+    def check_host(self, x: Array, index: int = 0) -> None:
+        """Refuse integers of the input `index` that are still on the host, where `forward` could not on a device."""
+        del x, index
 
     def forward(self, p: Views, x: Array, mode: Mode) -> tuple[Array, Any]:
         """Return the output and the cache: the smallest thing from which `backward` can work."""

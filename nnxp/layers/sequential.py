@@ -1,11 +1,12 @@
 """Layers one after the other."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, overload
 
-from nnxp._backend import Array
+from nnxp._backend import Array, fused
 from nnxp._checks import Shape, message
+from nnxp.layers.dense import Plan, plan_of
 from nnxp.layers.layer import Layer, Mode, Views
 
 __all__ = ["Sequential"]
@@ -38,6 +39,8 @@ class Sequential(Layer):
     """
 
     layers: tuple[Layer, ...]
+    plan: Plan | None = field(init=False, repr=False, compare=False)
+    _names: tuple[str, ...] = field(init=False, repr=False, compare=False)
 
     def __init__(self, *layers: Layer) -> None:
         for i, layer in enumerate(layers):
@@ -49,6 +52,7 @@ class Sequential(Layer):
                     raise ValueError(message("Sequential", what, layer, f"give it {option}=False"))
         object.__setattr__(self, "layers", layers)
         object.__setattr__(self, "_names", tuple(str(i) for i in range(len(layers))))
+        object.__setattr__(self, "plan", plan_of(layers))
 
     def __repr__(self) -> str:
         return f"Sequential({', '.join(map(repr, self.layers))})"
@@ -73,9 +77,14 @@ class Sequential(Layer):
         """Whether the first layer takes integers."""
         return bool(self.layers) and self.layers[0].accepts_integers
 
+    def check_host(self, x: Array, index: int = 0) -> None:
+        """Ask the first layer."""
+        if self.layers:
+            self.layers[0].check_host(x, index)
+
     def children(self) -> dict[str, Layer]:
         """Return the layers as ``"0"``, ``"1"``, ..."""
-        return dict(zip(self._names, self.layers, strict=True))  # type: ignore[attr-defined]
+        return dict(zip(self._names, self.layers, strict=True))
 
     def child_shapes(self, in_shape: Shape | None) -> dict[str, Shape | None]:
         """Return what each layer gets: the output of the one before."""
@@ -95,27 +104,52 @@ class Sequential(Layer):
         """Return a Sequential of the changed layers."""
         return Sequential(*(change(name, layer) for name, layer in self.children().items()))
 
-    def forward(self, p: Views, x: Array, mode: Mode) -> tuple[Array, tuple[list[Any], bool]]:
+    def forward(self, p: Views, x: Array, mode: Mode) -> tuple[Array, Any]:
         """Return the last layer's output; the cache is every layer's, and whether backward may consume it."""
+        if self.plan is not None:
+            y, cache = dense_forward(x, p, mode, self)
+            return y, cache
+        return self.each_forward(p, x, mode)
+
+    def backward(self, p: Views, g: Views, cache: Any, dy: Array) -> Array | None:
+        """Pass the gradient through the layers in reverse; stop where nothing before is trained."""
+        if type(cache) is tuple:
+            return self.each_backward(p, g, cache, dy)
+        return dense_backward(dy, p, g, cache, self)
+
+    def each_forward(self, p: Views, x: Array, mode: Mode) -> tuple[Array, tuple[list[Any], bool]]:
+        """Run one layer after the other."""
         caches: list[Any] = []
         wanted = mode.input_gradient
-        for name, layer in zip(self._names, self.layers, strict=True):  # type: ignore[attr-defined]
+        for name, layer in zip(self._names, self.layers, strict=True):
             x, cache = layer.forward(p[name], x, mode[name, wanted])
             wanted = wanted or p[name].trains
             if mode.keep_cache:
                 caches.append(cache)
         return x, (caches, mode.consume)
 
-    def backward(self, p: Views, g: Views, cache: tuple[list[Any], bool], dy: Array) -> Array | None:
-        """Pass the gradient through the layers in reverse; stop where nothing before is trained."""
+    def each_backward(self, p: Views, g: Views, cache: tuple[list[Any], bool], dy: Array) -> Array | None:
+        """Run one layer's backward after the other."""
         caches, consume = cache
         for i in reversed(range(len(caches))):
-            name = self._names[i]  # type: ignore[attr-defined]
+            name = self._names[i]
             dx = self.layers[i].backward(p[name], g[name], caches.pop() if consume else caches[i], dy)
             if dx is None:
                 return None
             dy = dx
         return dy
+
+
+@fused
+def dense_forward(x: Array, p: Views, mode: Mode, stack: Sequential) -> tuple[Array, Any]:
+    """Run a stack of Linear layers and activations; a library's twin has a cache of its own."""
+    return stack.each_forward(p, x, mode)
+
+
+@fused
+def dense_backward(dy: Array, p: Views, g: Views, cache: Any, stack: Sequential) -> Array | None:
+    """Run its backward."""
+    return stack.each_backward(p, g, cache, dy)
 
 
 def check_layer(where: str, name: str, value: object) -> None:

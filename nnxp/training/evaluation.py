@@ -27,7 +27,7 @@ def put_batch(net: "Network", loss: "LossFunction | None", batch: Any) -> tuple[
         target = net.device.put(target, "int64" if labels and is_integral(target) else net.dtype)
     if weight is not None:
         weight = net.device.put(weight, net.dtype)
-    return tuple(net.put_input(x) for x in inputs), target, weight
+    return tuple(net.put_input(x, i) for i, x in enumerate(inputs)), target, weight
 
 
 class Tally:
@@ -177,7 +177,7 @@ def predict(net: "Network", x: Any, *, batch_size: int = 1024) -> Any:
     mode = net.mode(training=False, keep_cache=False)
     outputs = _Outputs()
     for inputs, rows in _input_batches(x, batch_size):
-        output, _ = net.run(tuple(net.put_input(part) for part in inputs), mode)
+        output, _ = net.run(tuple(net.put_input(part, i) for i, part in enumerate(inputs)), mode)
         outputs.add(net.device.get(output), rows)
     return outputs.join()
 

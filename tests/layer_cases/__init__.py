@@ -15,6 +15,7 @@ from tests.layer_cases import (
     pooling,
     recurrent,
     resizing,
+    weight_norm,
 )
 from tests.layer_cases.case import Case
 
@@ -28,6 +29,7 @@ CASES: list[Case] = [
     *convolution.CASES,
     *pooling.CASES,
     *resizing.CASES,
+    *weight_norm.CASES,
 ]
 
 __all__ = ["CASES", "Case"]

@@ -12,7 +12,7 @@ from nnxp._checks import check_choice, message
 __all__ = ["NAMES", "reproduce"]
 
 NAMES = ("xor", "digits", "two-layer", "book", "affine")
-_TAKES = {"data": ("book",), "pictures": ("digits", "two-layer")}
+_TAKES = {"data": ("xor", "book"), "pictures": ("digits", "two-layer")}
 
 
 def reproduce(name: str, data: Path | None = None, pictures: Path | None = None) -> int:
@@ -23,7 +23,7 @@ def reproduce(name: str, data: Path | None = None, pictures: Path | None = None)
     name : {"xor", "digits", "two-layer", "book", "affine"}
         The source.
     data : path, optional
-        For ``book``: a folder with MNIST as IDX files, on which it then trains as well.
+        For ``xor`` and ``book``: a folder with MNIST as IDX files, on which they then train as well.
     pictures : path, optional
         For ``digits`` and ``two-layer``: a folder for the pictures that the source shows. Nothing is overwritten.
 

@@ -1,0 +1,64 @@
+"""Stacks of Linear layers and activations: what most small networks are, and what a library may run as one."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from nnxp.layers.layer import Layer
+from nnxp.layers.linear import Linear
+from nnxp.layers.rectifiers import ReLU
+from nnxp.layers.squashing import Sigmoid, Tanh
+
+__all__ = ["Plan", "plan_of"]
+
+CODES: dict[type[Layer], int] = {ReLU: 1, Tanh: 2, Sigmoid: 3}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a stack does.
+
+    Parameters
+    ----------
+    steps : tuple of tuple of int
+        For each Linear layer: the size of its output, whether it has a bias, and what follows it: 0 nothing, 1 ReLU,
+        2 Tanh, 3 Sigmoid.
+    """
+
+    steps: tuple[tuple[int, int, int], ...]
+
+    @cached_property
+    def out_features(self) -> int:
+        """Size of the last output."""
+        return self.steps[-1][0]
+
+    @cached_property
+    def hidden(self) -> int:
+        """Size of all outputs before the last."""
+        return sum(step[0] for step in self.steps[:-1])
+
+    @cached_property
+    def widest(self) -> int:
+        """Size of the largest of them."""
+        return max((step[0] for step in self.steps[:-1]), default=0)
+
+    def size_of(self, in_features: int) -> int:
+        """Count the parameters."""
+        total = 0
+        for out, bias, _ in self.steps:
+            total += out * (in_features + bias)
+            in_features = out
+        return total
+
+
+def plan_of(layers: Sequence[Layer]) -> Plan | None:
+    """Return the plan of a stack; None for anything else, layers derived from these among it."""
+    steps: list[tuple[int, int, int]] = []
+    for layer in layers:
+        if type(layer) is Linear:
+            steps.append((layer.out_features, int(layer.bias), 0))
+        elif type(layer) in CODES and steps and not steps[-1][2]:
+            steps[-1] = (*steps[-1][:2], CODES[type(layer)])
+        else:
+            return None
+    return Plan(tuple(steps)) if steps else None
