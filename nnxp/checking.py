@@ -164,7 +164,7 @@ class _Trial:
     """The loss as a function of parameters and inputs, on a float64 copy."""
 
     def __init__(self, net: "Network", x: Any, y: Any, loss: "LossFunction | None") -> None:
-        from nnxp.training.evaluation import put_batch
+        from nnxp.training.feeding import put_batch
 
         self.net = net.to(net.device, dtype="float64")
         self.net.unfreeze()

@@ -148,7 +148,7 @@ def _step(
     model: Layer, device: str, dtype: str, x: Any, y: Any, loss: "LossFunction", seed: int, input_shape: Any, state: Any
 ) -> dict[tuple[str, str], Host]:
     """Run forward and backward with probes; return every layer's output, dx and parameter gradients."""
-    from nnxp.training.evaluation import put_batch
+    from nnxp.training.feeding import put_batch
 
     probes, record = probed(model)
     net = Network(probes, device=device, dtype=dtype, seed=seed, input_shape=input_shape)

@@ -8,7 +8,6 @@ from importlib.util import find_spec
 from typing import Any
 
 from nnxp._backend import Array, Library, library_of, load_library, to_host
-from nnxp._backend.dispatch import is_array
 from nnxp._backend.library import DeviceInfo
 from nnxp._checks import message
 from nnxp.errors import DeviceError
@@ -72,7 +71,11 @@ class Device:
 
     def owns(self, x: object) -> bool:
         """Tell whether `x` is an array on this device."""
-        return is_array(x) and library_of(x) is self.library and self.library.locate(x) == self.name
+        try:
+            library = library_of(x)
+        except TypeError:
+            return False
+        return library is self.library and library.locate(x) == self.name
 
     def put(self, x: Any, dtype: str | None = None) -> Array:
         """Bring an array here, from the host or from any other device.
@@ -119,6 +122,10 @@ class Device:
     def memory_info(self) -> tuple[int, int] | None:
         """Return free and total memory in bytes; None for the host."""
         return self.library.memory_info(self.handle)
+
+    def release_memory(self) -> None:
+        """Give back what the library keeps of a GPU's memory for arrays to come; for measuring."""
+        self.library.release_memory(self.handle)
 
 
 def devices() -> list[DeviceInfo]:

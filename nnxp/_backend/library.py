@@ -13,6 +13,9 @@ from nnxp._backend import agnostic
 # The standard has no static type for arrays; this name marks every place where one is meant.
 Array = Any
 
+# One for all: it holds nothing, and making one is a good part of what entering it costs.
+_NOTHING = nullcontext()
+
 
 @dataclass(frozen=True)
 class DeviceInfo:
@@ -82,7 +85,7 @@ class Library:
     def context(self, handle: Any) -> AbstractContextManager[Any]:
         """Make the device current for the block, where a library has such a notion."""
         del handle
-        return nullcontext()
+        return _NOTHING
 
     def synchronize(self, handle: Any) -> None:
         """Wait until everything queued on the device is done."""
@@ -92,11 +95,17 @@ class Library:
         del handle
         return None
 
+    def release_memory(self, handle: Any) -> None:
+        """Give back what the library keeps of the device's memory for arrays to come; for measuring."""
+
     # -- primitives ------------------------------------------------------------------------------
 
-    def matmul(self, a: Array, b: Array, out: Array) -> None:
-        """Write the matrix product ``a @ b`` into `out`."""
+    def matmul(self, a: Array, b: Array, out: Array | None = None) -> Array:
+        """Return the matrix product ``a @ b``, in `out` if it is given."""
+        if out is None:
+            return self.xp.matmul(a, b)
         out[...] = self.xp.matmul(a, b)
+        return out
 
     def sum_rows(self, x: Array) -> Array:
         """Sum a matrix over its rows."""

@@ -4,6 +4,7 @@ from nnxp.metrics import Metric
 from nnxp.training.callbacks import Checkpoint, CSVLog, EarlyStopping, ReduceLROnPlateau
 from nnxp.training.history import History
 from nnxp.training.nan import TerminateOnNaN
+from nnxp.training.prefetch import Prefetch
 from nnxp.training.progress import ProgressBar, ProgressLines
 from nnxp.training.run import Callback, Run
 
@@ -14,6 +15,7 @@ __all__ = [
     "EarlyStopping",
     "History",
     "Metric",
+    "Prefetch",
     "ProgressBar",
     "ProgressLines",
     "ReduceLROnPlateau",

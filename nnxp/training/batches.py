@@ -1,6 +1,7 @@
 """Data as people have it, cut into batches: arrays, memory maps, lists, device arrays, or any iterable of batches."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import math
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
 from operator import length_hint
 from typing import Any
@@ -11,10 +12,17 @@ from nnxp._backend import Array, library_of, namespace, to_host
 from nnxp._backend.dispatch import is_array
 from nnxp._checks import Words, message
 from nnxp.random import generator
+from nnxp.training.memory_maps import map_behind, row_reader
+from nnxp.training.prefetch import Prefetch, own
 
 __all__ = ["ArrayData", "Batch", "IterableData", "as_data", "as_source", "class_weights"]
 
 Batch = tuple[tuple[Any, ...], Any, Any]  # inputs, target or None, sample weight or None
+
+# From so many rows on, their numbers are held in half the memory.
+_MANY = 2**20
+# How many bytes of small batches are read from a memory map at a time, and the most batches.
+_GROUP, _MOST = 2**19, 64
 
 
 @dataclass(frozen=True)
@@ -55,34 +63,66 @@ class ArrayData:
             replace(self, indices=np.sort(order[:held_out])),
         )
 
-    def batches(self, batch_size: int, shuffle: np.random.Generator | None = None) -> Iterator[Batch]:
+    def group(self, batch_size: int) -> int:
+        """Return how many batches are to be read ahead at a time, of large memory maps; 0 of what is in memory."""
+        arrays = [x for x in (*self.inputs, self.target, self.weight) if x is not None]
+        if all(map_behind(x) is None for x in arrays):
+            return 0
+        size = batch_size * sum(math.prod(x.shape[1:]) * x.dtype.itemsize for x in arrays)
+        return int(min(max(_GROUP // max(size, 1), 1), _MOST))
+
+    def head(self) -> Batch:
+        """Return the first row, if there is one, as a batch of views."""
+        target, weight = (None if x is None else x[:1, ...] for x in (self.target, self.weight))
+        return tuple([x[:1, ...] for x in self.inputs]), target, weight
+
+    def batches(self, batch_size: int, shuffle: np.random.Generator | None = None) -> Generator[Batch, None, None]:
         """Cut into batches, the last one as short as it comes."""
-        order = self.indices
-        if shuffle is not None:
-            order = shuffle.permutation(len(self)) if order is None else shuffle.permutation(order)
+        n = len(self)
+        order = self.indices if shuffle is None else self._shuffled(shuffle)
         inputs = [cutter(x, order) for x in self.inputs]
         target, weight = cutter(self.target, order), cutter(self.weight, order)
-        n = len(self)
         for start in range(0, n, batch_size):
             rows = slice(start, min(start + batch_size, n))
             yield tuple([cut(rows) for cut in inputs]), target(rows), weight(rows)
 
+    def _shuffled(self, shuffle: np.random.Generator) -> np.ndarray[Any, Any]:
+        """Draw an order of our rows; how its numbers are held has no say in it."""
+        kind = np.int32 if _MANY <= self.inputs[0].shape[0] < 2**31 else np.int64
+        order = np.arange(len(self), dtype=kind) if self.indices is None else self.indices.astype(kind)
+        shuffle.shuffle(order)
+        return order
+
 
 @dataclass(frozen=True)
 class IterableData:
-    """Batches ``(x, y)`` or ``(x, y, weight)`` from somewhere else; `x` may be a tuple of several inputs."""
+    """Batches ``(x, y)`` or ``(x, y, weight)`` from somewhere else; `x` may be a tuple of several inputs.
+
+    Parameters
+    ----------
+    source : iterable
+        Of batches.
+    ahead : bool
+        Whether it is to be read ahead, as a `Prefetch` wants it.
+    """
 
     source: Iterable[Any]
+    ahead: bool = False
+
+    def group(self, batch_size: int) -> int:
+        """Return how many batches are to be read ahead at a time."""
+        del batch_size
+        return int(self.ahead)
 
     def updates(self, batch_size: int) -> int | None:
         """Return the number of batches in an epoch, if it is known."""
         del batch_size
         return length_hint(self.source) or None
 
-    def batches(self, batch_size: int, shuffle: np.random.Generator | None = None) -> Iterator[Batch]:
+    def batches(self, batch_size: int, shuffle: np.random.Generator | None = None) -> Generator[Batch, None, None]:
         """Pass the batches on as they come, those without samples left out."""
         del batch_size, shuffle
-        for item in self.source:
+        for item in map(own, self.source) if self.ahead else self.source:
             if not isinstance(item, (tuple, list)) or not 2 <= len(item) <= 3:
                 raise TypeError(message("fit", "batches (x, y) or (x, y, weight)", Words(type(item).__name__)))
             x, y, weight = item if len(item) == 3 else (*item, None)
@@ -111,7 +151,7 @@ def as_source(where: str, x: Any, y: Any, weight: Any = None) -> ArrayData | Ite
     if weight is not None:
         hint = "yield (x, y, weight)"
         raise ValueError(message(where, "sample_weight=None with an iterable", Words("weights"), hint))
-    return IterableData(x)
+    return IterableData(x.source, ahead=True) if isinstance(x, Prefetch) else IterableData(x)
 
 
 def as_inputs(where: str, x: Any) -> tuple[Any, ...]:
@@ -132,11 +172,19 @@ def as_array(where: str, x: Any) -> Any:
 
 
 def cutter(x: Any, order: np.ndarray[Any, Any] | None) -> Callable[[slice], Any]:
-    """Return what cuts a batch out of an array: a view, or a gather where `x` lies if there is an order."""
+    """Return what cuts a batch out of an array: a view, or a gather where `x` lies if there is an order.
+
+    The gather is one copy, and every batch has memory of its own, which caches and callbacks may keep: to use the
+    same memory again would save nothing that could be measured. What lies in a large memory map is read here.
+    """
     if x is None:
         return lambda rows: None
+    mapped = map_behind(x)
     if order is None:
-        return lambda rows: x[rows, ...]
+        return lambda rows: x[rows, ...] if mapped is None else np.array(x[rows])
+    if mapped is not None:
+        read = row_reader(x, mapped)
+        return lambda rows: read(order[rows])
     if isinstance(x, np.ndarray):
         return lambda rows: x.take(order[rows], axis=0)
     xp, library = namespace(x), library_of(x)

@@ -1,33 +1,23 @@
 """A trained network at work: evaluate, predict, predict_proba. In batches, with no caches, in flat memory."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from nnxp._backend import Array
 from nnxp._checks import Words, check_positive_int, message
-from nnxp.losses._inputs import is_integral
 from nnxp.metrics import Metric
 from nnxp.training.arguments import check_batch_axis, check_loss, check_targets, resolve_all
 from nnxp.training.batches import ArrayData, IterableData, as_inputs, as_source
+from nnxp.training.feeding import feed
 
 if TYPE_CHECKING:
     from nnxp.losses import LossFunction
     from nnxp.network import Network
 
-__all__ = ["Tally", "evaluate", "evaluate_data", "predict", "predict_proba", "put_batch"]
-
-
-def put_batch(net: "Network", loss: "LossFunction | None", batch: Any) -> tuple[tuple[Array, ...], Any, Any]:
-    """Bring a batch to the network's device: integers stay integers only where the loss takes labels."""
-    inputs, target, weight = batch
-    if target is not None:
-        labels = loss is None or getattr(loss, "accepts_indices", False)
-        target = net.device.put(target, "int64" if labels and is_integral(target) else net.dtype)
-    if weight is not None:
-        weight = net.device.put(weight, net.dtype)
-    return tuple(net.put_input(x, i) for i, x in enumerate(inputs)), target, weight
+__all__ = ["Tally", "evaluate", "evaluate_data", "predict", "predict_proba"]
 
 
 class Tally:
@@ -115,14 +105,14 @@ def evaluate_data(
     mode = net.mode(training=False, keep_cache=False)
     tally = Tally(net, metrics)
     values, weights = [], []
-    for batch in data.batches(batch_size):
-        inputs, target, weight = put_batch(net, loss, batch)
-        output, _ = net.run(inputs, mode)
-        tally.add(output, target)
-        if loss is not None:
-            value, _ = loss(output, target) if weight is None else loss(output, target, weight)
-            values.append(value)
-            weights.append(_denominator(loss, output, target, weight))
+    with closing(feed(net, loss, data, batch_size)) as batches:
+        for inputs, target, weight in batches:
+            output, _ = net.run(inputs, mode)
+            tally.add(output, target)
+            if loss is not None:
+                value, _ = loss(output, target) if weight is None else loss(output, target, weight)
+                values.append(value)
+                weights.append(_denominator(loss, output, target, weight))
     results = tally.results()
     return results if loss is None else {"loss": _mean(net, loss, values, weights), **results}
 
@@ -175,55 +165,46 @@ def predict(net: "Network", x: Any, *, batch_size: int = 1024) -> Any:
     check_positive_int("predict", "batch_size", batch_size)
     check_batch_axis("predict", net)
     mode = net.mode(training=False, keep_cache=False)
-    outputs = _Outputs()
-    for inputs, rows in _input_batches(x, batch_size):
-        output, _ = net.run(tuple(net.put_input(part, i) for i, part in enumerate(inputs)), mode)
-        outputs.add(net.device.get(output), rows)
-    return outputs.join()
+
+    def answer(inputs: tuple[Any, ...]) -> Any:
+        inputs = tuple([net.put_input(part, i) for i, part in enumerate(inputs)])
+        return net.device.get(net.run(inputs, mode)[0])
+
+    if not isinstance(x, (tuple, list)) and not hasattr(x, "shape") and hasattr(x, "__iter__"):
+        items = (item[0] if isinstance(item, (tuple, list)) else item for item in x)
+        return _joined([answer(as_inputs("predict", item)) for item in items])
+    inputs = as_inputs("predict", x)
+    n = inputs[0].shape[0]
+    if any(part.shape[0] != n for part in inputs):
+        lengths = Words(", ".join(str(part.shape[0]) for part in inputs))
+        raise ValueError(message("predict", "inputs of one length", lengths))
+    if n <= batch_size:  # an empty batch too: its output's shape is still an answer
+        return _joined([answer(inputs)])
+    with closing(feed(net, None, ArrayData(inputs), batch_size)) as batches:
+        return _gathered((answer(inputs) for inputs, _, _ in batches), n)
 
 
-def _input_batches(x: Any, batch_size: int) -> Iterator[tuple[tuple[Any, ...], int | None]]:
-    """Yield inputs, and the number of samples in all where it is known."""
-    if isinstance(x, (tuple, list)) or hasattr(x, "shape") or not hasattr(x, "__iter__"):
-        data = ArrayData(as_inputs("predict", x))
-        lengths = [int(part.shape[0]) for part in data.inputs]
-        if len(set(lengths)) > 1:
-            raise ValueError(message("predict", "inputs of one length", Words(", ".join(map(str, lengths)))))
-        # An empty array is one empty batch: its output's shape is still an answer.
-        for inputs, _, _ in data.batches(batch_size) if len(data) else [(data.inputs, None, None)]:
-            yield inputs, len(data)
-        return
-    for item in x:
-        yield as_inputs("predict", item[0] if isinstance(item, (tuple, list)) else item), None
+def _gathered(outputs: Iterable[Any], n: int) -> Any:
+    """Write batches of outputs straight into one array of length `n`; those of several outputs are joined."""
+    parts, whole, filled = [], None, 0
+    for output in outputs:
+        if isinstance(output, tuple):
+            parts.append(output)
+            continue
+        if whole is None:
+            whole = np.empty((n, *output.shape[1:]), dtype=output.dtype)
+        whole[filled : filled + len(output)] = output
+        filled += len(output)
+    return _joined(parts) if whole is None else whole
 
 
-class _Outputs:
-    """Collects batches of outputs; where the length is known, straight into the result."""
-
-    def __init__(self) -> None:
-        self._parts: list[Any] = []
-        self._whole: Any = None
-        self._filled = 0
-
-    def add(self, output: Any, n: int | None) -> None:
-        if n is None or isinstance(output, tuple):
-            self._parts.append(output)
-            return
-        if self._whole is None:
-            self._whole = np.empty((n, *output.shape[1:]), dtype=output.dtype)
-        self._whole[self._filled : self._filled + len(output)] = output
-        self._filled += len(output)
-
-    def join(self) -> Any:
-        if self._whole is None and not self._parts:
-            raise ValueError(message("predict", "at least one batch", Words("none")))
-        return self._whole if self._whole is not None else _concatenate(self._parts)
-
-
-def _concatenate(parts: list[Any]) -> Any:
+def _joined(parts: list[Any]) -> Any:
+    """Return the batches of outputs as arrays of their own: a model may answer with its input."""
+    if not parts:
+        raise ValueError(message("predict", "at least one batch", Words("none")))
     if isinstance(parts[0], tuple):
-        return tuple(_concatenate(list(column)) for column in zip(*parts, strict=True))
-    return np.concatenate(parts)
+        return tuple(_joined(list(column)) for column in zip(*parts, strict=True))
+    return np.concatenate(parts) if len(parts) > 1 else np.array(parts[0])
 
 
 def predict_proba(net: "Network", x: Any, *, batch_size: int = 1024) -> Any:

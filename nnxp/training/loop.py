@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,7 +25,8 @@ from nnxp.training.arguments import (
     weighted,
 )
 from nnxp.training.batches import ArrayData, Batch, IterableData, as_source
-from nnxp.training.evaluation import Tally, evaluate_data, put_batch, to_floats
+from nnxp.training.evaluation import Tally, evaluate_data, to_floats
+from nnxp.training.feeding import feed
 from nnxp.training.history import History
 from nnxp.training.interrupt import Interrupt
 from nnxp.training.progress import progress
@@ -106,6 +108,13 @@ def fit(
     ------
     ValueError
         If an argument is out of range, labels do not fit the output, or an iterable cannot be run through again.
+
+    Notes
+    -----
+    Arrays in memory are gathered batch by batch. A memory map of 256 MB or more stays on the disk: its next batches
+    are read and cast in a thread while the present one trains, shuffled over the whole file like any array, and the
+    system is told beforehand of rows that it has to fetch. An iterable runs in the caller's thread, unless it is
+    wrapped in a `Prefetch`. Threads end with the epoch, and nothing of this changes a result.
     """
     check_positive_int("fit", "epochs", epochs, least=0)
     check_positive_int("fit", "batch_size", batch_size)
@@ -129,7 +138,9 @@ def fit(
         with Interrupt(run.stop), net.device.context():
             for _ in range(epochs):
                 order = generator(net.seed, "shuffle", net.epoch) if shuffle else None
-                if not loop.epoch(data.batches(batch_size, order)):
+                with closing(feed(net, loss, data, batch_size, order)) as batches:
+                    finished = loop.epoch(batches)
+                if not finished:
                     break
                 _finish_epoch(run, loop, held_out, chosen, batch_size)
                 _call(watchers, "on_epoch_end", run)
@@ -203,8 +214,7 @@ class _Loop:
             answer(run)
         if run.stopped:
             return False
-        for batch in batches:
-            inputs, target, weight = put_batch(net, run.loss, batch)
+        for inputs, target, weight in batches:
             if not self.update(inputs, target, weight):
                 return False
             self.sizes.append(inputs[0].shape[0])
@@ -232,7 +242,8 @@ class _Loop:
         """Forward, loss, backward, update; tell whether theta was moved."""
         run, net = self.run, self.run.net
         output = self._differentiate(inputs, target, weight)
-        self.tally.add(output, target)
+        if self.metrics:
+            self.tally.add(output, target)
         if self.gradient_hooks:
             run.batch = (inputs, target, weight)
             for answer in self.gradient_hooks:

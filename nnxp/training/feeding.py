@@ -1,0 +1,80 @@
+"""Batches on their way to the network: cast, put on its device, and one ahead of time where they come from a file."""
+
+from collections.abc import Generator
+from contextlib import closing
+from operator import is_
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nnxp.losses._inputs import is_integral
+from nnxp.training.batches import ArrayData, Batch, IterableData
+from nnxp.training.prefetch import ahead
+
+if TYPE_CHECKING:
+    from nnxp.losses import LossFunction
+    from nnxp.network import Network
+
+__all__ = ["Feed", "feed", "put_batch"]
+
+Feed = Generator[Batch, None, None]
+
+
+def feed(
+    net: "Network",
+    loss: "LossFunction | None",
+    data: ArrayData | IterableData,
+    batch_size: int,
+    shuffle: np.random.Generator | None = None,
+) -> Feed:
+    """Return the batches of an epoch, on the network's device and in its dtypes; to be closed.
+
+    Arrays in memory are gathered when they are asked for: a thread would cost more than it saves. What lies in a
+    large memory map, or comes from a `Prefetch`, is read (and cast, on the CPU) one batch ahead, in a thread.
+
+    Parameters
+    ----------
+    net : Network
+        Which takes them.
+    loss : loss, optional
+        Which takes their targets; see `put_batch`.
+    data : ArrayData or IterableData
+        Where they come from.
+    batch_size : int
+        Samples a batch, of arrays.
+    shuffle : Generator, optional
+        Draws a new order, of arrays.
+    """
+    batches = data.batches(batch_size, shuffle)
+    group = data.group(batch_size)
+    if not group:
+        there = isinstance(data, ArrayData) and _is_there(net, loss, data)
+        return batches if there else _put(net, loss, batches)
+    if net.device.name == "cpu":
+        return ahead(lambda: _put(net, loss, batches), group)
+    # A GPU's work is queued by the thread that trains; a copy that another one queued need not be done before it.
+    return _put(net, loss, ahead(lambda: batches, group))
+
+
+def _put(net: "Network", loss: "LossFunction | None", batches: Feed) -> Feed:
+    with closing(batches):
+        for batch in batches:
+            yield put_batch(net, loss, batch)
+
+
+def _is_there(net: "Network", loss: "LossFunction | None", data: ArrayData) -> bool:
+    """Tell whether there is nothing to do: what a slice of the data passes as it is, every batch does."""
+    batch = inputs, target, weight = data.head()
+    found = put_batch(net, loss, batch)
+    return all(map(is_, (*found[0], *found[1:]), (*inputs, target, weight)))
+
+
+def put_batch(net: "Network", loss: "LossFunction | None", batch: Any) -> Batch:
+    """Bring a batch to the network's device: integers stay integers only where the loss takes labels."""
+    inputs, target, weight = batch
+    if target is not None:
+        labels = loss is None or getattr(loss, "accepts_indices", False)
+        target = net.device.put(target, "int64" if labels and is_integral(target) else net.dtype)
+    if weight is not None:
+        weight = net.device.put(weight, net.dtype)
+    return tuple([net.put_input(x, i) for i, x in enumerate(inputs)]), target, weight
