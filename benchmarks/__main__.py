@@ -1,102 +1,99 @@
-"""Run the benchmarks: every measurement in a fresh process, the peers taking turns, ratios from paired rounds."""
+"""Run the benchmarks: ``python -m benchmarks --help``."""
 
 from __future__ import annotations
 
 import argparse
-import datetime
+import json
 import os
-import platform
-import statistics
-import subprocess
-import sys
 import time
-from importlib.metadata import version
 from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
 
-from benchmarks.peers import PEERS, WORKLOADS, seconds_per_step
+from benchmarks import machine, readme, report
+from benchmarks.peers import CONFIGURATIONS
+from benchmarks.runner import REFERENCE, Outcome, Plan, run_jobs, say, take_turns
+from benchmarks.starts import sizes, starts
+from benchmarks.workloads import WORKLOADS, Workload
 
-THREADS = "2"
-STARTS = {
-    "import numpy": "import numpy",
-    "import nnxp": "import nnxp",
-    "from nnxp import Network, ...": "from nnxp import Adam, CrossEntropyLoss, Linear, Network, ReLU, Sequential",
-    "nnxp --help": "import sys; sys.argv = ['nnxp', '--help']; import nnxp.cli; nnxp.cli.main()",
-    "import torch": "import torch",
-}
-
-
-def child(*arguments: str) -> str:
-    """Run Python in a process of its own, with the same number of threads for everyone."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    environment = os.environ | dict.fromkeys(names, THREADS)
-    done = subprocess.run([sys.executable, *arguments], env=environment, capture_output=True, text=True, check=False)
-    return done.stdout
+STARTS = "starts"
+QUICK = {"seconds": 0.05, "fewest": 3, "most": 3, "jobs": 1}
+FULL = {"seconds": 0.2, "fewest": 5, "most": 11, "jobs": 3}
 
 
-def start_seconds(code: str) -> float:
-    """Time a whole process."""
-    started = time.perf_counter()
-    child("-c", code)
-    return time.perf_counter() - started
+def options_of(arguments: list[str] | None) -> argparse.Namespace:
+    columns = list(dict.fromkeys(one.column for one in CONFIGURATIONS.values()))
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure nnxp beside its peers.")
+    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds, no torch.compile, no series")
+    parser.add_argument("--only", nargs="+", metavar="NAME", choices=[*WORKLOADS, STARTS], help="these workloads alone")
+    parser.add_argument("--peers", nargs="+", metavar="PEER", choices=columns, help="nnxp and these alone")
+    parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1), help="of every process (at most 2)")
+    parser.add_argument("--out", type=Path, metavar="FILE.json", help="write the results, and a picture beside them")
+    parser.add_argument("--readme", action="store_true", help="write the committed results into README.md, and end")
+    parser.add_argument("--list", action="store_true", help="name workloads and peers, and end")
+    return parser.parse_args(arguments)
 
 
-def starts(rounds: int) -> None:
-    """Print how long it takes to start, and how that compares with NumPy alone, round by round."""
-    names = [name for name in STARTS if "torch" not in name or find_spec("torch")]
-    times: dict[str, list[float]] = {name: [] for name in names}
-    bare = []
-    for _ in range(rounds):
-        bare.append(start_seconds("pass"))
-        for name in names:
-            times[name].append(start_seconds(STARTS[name]))
-    print("| whole process | median | without Python's own start | against `import numpy` |\n|---|---|---|---|")
-    base = [t - b for t, b in zip(times["import numpy"], bare, strict=True)]
-    for name in names:
-        own = [t - b for t, b in zip(times[name], bare, strict=True)]
-        ratio = statistics.median(t / n for t, n in zip(own, base, strict=True))
-        print(f"| `{name}` | {statistics.median(times[name]):.3f} s | {statistics.median(own):.3f} s | {ratio:.2f} |")
+def groups(works: list[Workload]) -> list[list[Workload]]:
+    """Put the workloads of a series together; every other one stands alone."""
+    series: dict[str, list[Workload]] = {}
+    for work in works:
+        series.setdefault(work.sweep or work.name, []).append(work)
+    return list(series.values())
 
 
-def steps(rounds: int, seconds: float) -> None:
-    """Print a training step of every peer; a ratio above 1 says that nnxp is faster."""
-    peers = [peer for peer in PEERS if "torch" not in peer or find_spec("torch")]
-    heads = " | ".join(f"{peer} / nnxp" for peer in peers[1:])
-    print(f"\n| training step | nnxp | {heads} |\n|---|---|{'---|' * (len(peers) - 1)}")
-    for name in WORKLOADS:
-        times: dict[str, list[float]] = {peer: [] for peer in peers}
-        for _ in range(rounds):
-            for peer in peers:
-                times[peer].append(float(child("-m", "benchmarks", "--one", peer, name, str(seconds))))
-        cells = []
-        for peer in peers[1:]:
-            ratios = sorted(t / n for t, n in zip(times[peer], times["nnxp"], strict=True))
-            cells.append(f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} to {ratios[-1]:.2f})")
-        print(f"| {name} | {statistics.median(times['nnxp']) * 1e6:.0f} us | {' | '.join(cells)} |")
+def chosen(work: Workload, options: argparse.Namespace) -> list[str]:
+    """Return the configurations that do a workload, are installed and wanted."""
+    return [
+        name
+        for name, one in CONFIGURATIONS.items()
+        if one.installed()
+        and one.does(work)
+        and not (one.slow_start and options.quick)
+        and (options.peers is None or one.column in {*options.peers, REFERENCE})
+    ]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
-    parser.add_argument("--one", nargs=3, metavar=("PEER", "WORKLOAD", "SECONDS"), help=argparse.SUPPRESS)
-    options = parser.parse_args()
-    if options.one:
-        peer, name, seconds = options.one
-        print(seconds_per_step(peer, WORKLOADS[name], float(seconds)))
+def measure(options: argparse.Namespace) -> dict[str, Any]:
+    """Run everything that is asked for."""
+    plan = Plan(threads=options.threads, **(QUICK if options.quick else FULL))
+    results: dict[str, Any] = machine.facts(options.threads) | {"quick": options.quick, "workloads": []}
+    for group in groups([work for name, work in WORKLOADS.items() if wanted(name, work, options)]):
+        started = time.perf_counter()
+        names = chosen(group[0], options)
+        outcomes: list[Outcome]
+        outcomes = [run_jobs(group[0], names, plan)] if group[0].kind == "job" else take_turns(group, names, plan)
+        results["workloads"] += [outcome.as_json() for outcome in outcomes]
+        say(f"{group[0].sweep or group[0].name}: {time.perf_counter() - started:.0f} s")
+    if options.only is None or STARTS in options.only:
+        results["starts"] = starts(2 if options.quick else 7, options.threads)
+        results["sizes"] = sizes()
+    return results
+
+
+def wanted(name: str, work: Workload, options: argparse.Namespace) -> bool:
+    return name in options.only if options.only else not (options.quick and work.sweep)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    options = options_of(arguments)
+    if options.readme:
+        readme.rewrite()
         return
-    found = [f"{name} {version(name)}" for name in ("nnxp", "numpy", "torch") if find_spec(name)]
-    where = f"{processor()}, {THREADS} threads, Python {platform.python_version()}"
-    print(f"{datetime.date.today()}, {where}, {', '.join(found)}\n")
-    starts(3 if options.quick else 9)
-    steps(2 if options.quick else 5, 0.3 if options.quick else 1.0)
+    if options.list:
+        print("workloads:", *WORKLOADS, STARTS, "\npeers:", *dict.fromkeys(c.column for c in CONFIGURATIONS.values()))
+        return
+    results = measure(options)
+    print("\n\n".join([readme.heading(results), *report.tables(results), report.left_out(results)]))
+    if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        options.out.write_text(json.dumps(results, indent=1) + "\n")
+        if find_spec("matplotlib"):
+            from benchmarks.picture import draw
 
-
-def processor() -> str:
-    """Name the processor, where the system tells."""
-    try:
-        with open("/proc/cpuinfo") as file:
-            return next(line.partition(":")[2].strip() for line in file if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
+            draw(results, options.out.with_suffix(".svg"))
+        else:
+            say("no picture: pip install matplotlib")
 
 
 if __name__ == "__main__":
