@@ -1,7 +1,7 @@
 """Neural networks with explicit backpropagation on any Array API device.
 
 Layers, losses, optimizers, schedules and callbacks are here; the rest is found by module:
-``nnxp.datasets``, ``nnxp.initializers``, ``nnxp.io``, ``nnxp.metrics``, ``nnxp.models``,
+``nnxp.benchmark``, ``nnxp.datasets``, ``nnxp.initializers``, ``nnxp.io``, ``nnxp.metrics``, ``nnxp.models``,
 ``nnxp.plotting``, ``nnxp.random``. Everything is looked up in its room on first use, so ``import nnxp`` costs next to
 nothing and ``nnxp --help`` need not wait for NumPy.
 """
@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nnxp import datasets, initializers, io, metrics, models, plotting, random
+    from nnxp import benchmark, datasets, initializers, io, metrics, models, plotting, random
     from nnxp.checking import *
     from nnxp.comparison import *
     from nnxp.device import *
@@ -21,13 +21,15 @@ if TYPE_CHECKING:
     from nnxp.network import *
     from nnxp.optimizers import *
     from nnxp.schedules import *
+    from nnxp.threads import *
     from nnxp.training import *
 
 __version__ = "0.1.0"
 
-_MODULES = ("datasets", "initializers", "io", "metrics", "models", "plotting", "random")
+_MODULES = ("benchmark", "datasets", "initializers", "io", "metrics", "models", "plotting", "random")
 _ROOMS = (
     "device",
+    "threads",
     "errors",
     "layers",
     "losses",

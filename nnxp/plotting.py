@@ -14,12 +14,14 @@ from nnxp._files import atomic_path
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from nnxp.benchmark import StepTime, StepTimes
     from nnxp.training import History
 
-__all__ = ["plot_confusion_matrix", "plot_history", "plot_images"]
+__all__ = ["plot_confusion_matrix", "plot_history", "plot_images", "plot_step_times"]
 
 # Okabe and Ito's colours, which the colour-blind can tell apart.
 _BLUE, _VERMILION, _GREY = "#0072B2", "#D55E00", "#9AA5B1"
+_COLORS = (_BLUE, _VERMILION, "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#1F2933")
 _MOST_IMAGES = 400
 _DPI = 150
 
@@ -164,6 +166,65 @@ def plot_confusion_matrix(
     return _finish("plot_confusion_matrix", figure, path)
 
 
+def plot_step_times(times: "StepTimes", *, path: str | os.PathLike[str] | None = None) -> "Figure":
+    """Draw the time of a training step over the batch size, and over the width where it varies, device by device.
+
+    Parameters
+    ----------
+    times : StepTimes
+        From `nnxp.benchmark.time_steps`; a row of the figure for each net.
+    path : path, optional
+        As for `plot_images`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Medians as lines, quartiles as bands; all axes are logarithmic.
+    """
+    nets: dict[str, list[StepTime]] = {}
+    for step in times.steps:
+        nets.setdefault(step.net, []).append(step)
+    columns = 2 if any(len({step.width for step in steps}) > 1 for steps in nets.values()) else 1
+    figure = _figure("plot_step_times", (0.5 + 4.5 * columns, 0.4 + 3.2 * len(nets)))
+    grid = figure.subplots(len(nets), columns, squeeze=False)
+    for (net, steps), row in zip(nets.items(), grid, strict=True):
+        usual = [step for step in steps if step.width == steps[0].width]
+        others = [step for step in steps if step.width != steps[0].width]
+        width = "" if steps[0].width is None else f", width {steps[0].width}"
+        _draw_steps(row[0], usual, "batch_size", times.devices, f"{net}{width}")
+        if others:
+            batch = others[0].batch_size
+            same = [step for step in steps if step.batch_size == batch]
+            _draw_steps(row[1], same, "width", times.devices, f"{net}, batch {batch}")
+        elif columns > 1:
+            row[1].set_axis_off()
+    grid[0, 0].legend(frameon=False)
+    return _finish("plot_step_times", figure, path)
+
+
+def _draw_steps(axes: Any, steps: "list[StepTime]", along: str, devices: list[str], title: str) -> None:
+    """Draw a line for each device, and its quartiles."""
+    for i, device in enumerate(devices):
+        mine = sorted((step for step in steps if step.device == device), key=lambda step: getattr(step, along) or 0)
+        places = [getattr(step, along) for step in mine]
+        color = _COLORS[i % len(_COLORS)]
+        axes.plot(places, [1e3 * step.seconds for step in mine], color=color, marker="o", markersize=4, label=device)
+        low, high = np.array([step.spread for step in mine]).reshape(-1, 2).T * 1e3
+        axes.fill_between(places, low, high, color=color, alpha=0.2, linewidth=0)
+    places = sorted({getattr(step, along) for step in steps})
+    axes.set(xscale="log", yscale="log", xlabel=along.replace("_", " "), ylabel="ms per step", title=title)
+    axes.set_xticks(places, [str(place) for place in places])
+    axes.tick_params(axis="x", which="minor", bottom=False, labelbottom=False)
+    axes.grid(color="#E5E8EB", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+
+
+def check_picture(where: str, path: str | os.PathLike[str]) -> None:
+    """Refuse the name of a picture that could not be drawn, before the work that it is to show."""
+    _check_format(where, _figure(where, (1.0, 1.0)), path)
+
+
 def _as_pictures(images: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """Return (n, height, width) or (n, height, width, 3)."""
     shape, side = images.shape, math.isqrt(images.shape[1]) if images.ndim == 2 else 0
@@ -192,10 +253,15 @@ def _figure(where: str, size: tuple[float, float]) -> "Figure":
 
 def _finish(where: str, figure: "Figure", path: str | os.PathLike[str] | None) -> "Figure":
     if path is not None:
-        formats = figure.canvas.get_supported_filetypes()
-        suffix = os.path.splitext(path)[1].lower().removeprefix(".")
-        if suffix not in formats:
-            raise ValueError(message(where, f"a path ending in one of {', '.join(sorted(formats))}", os.fspath(path)))
+        suffix = _check_format(where, figure, path)
         with atomic_path(path) as temporary:
             figure.savefig(temporary, format=suffix)
     return figure
+
+
+def _check_format(where: str, figure: "Figure", path: str | os.PathLike[str]) -> str:
+    formats = figure.canvas.get_supported_filetypes()
+    suffix = os.path.splitext(path)[1].lower().removeprefix(".")
+    if suffix not in formats:
+        raise ValueError(message(where, f"a path ending in one of {', '.join(sorted(formats))}", os.fspath(path)))
+    return suffix

@@ -20,7 +20,7 @@ from tests.cli_runs import mistake, nnxp, write_classes, write_numbers, write_ro
 PYTHON = [sys.executable, "-m", "nnxp"]
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], []])
+@pytest.mark.parametrize("arguments", [["--help"], ["train", "--help"], ["bench", "--help"], []])
 def test_help_does_not_wait_for_numpy(arguments: list[str]) -> None:
     program = (
         "import sys\nfrom nnxp.cli import main\n"
@@ -33,7 +33,7 @@ def test_help_does_not_wait_for_numpy(arguments: list[str]) -> None:
     assert "Usage: nnxp" in done.stdout
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "predict", "devices", "check", "reproduce"])
+@pytest.mark.parametrize("command", ["train", "evaluate", "predict", "devices", "bench", "check", "reproduce"])
 def test_every_command_is_listed_and_has_help(command: str) -> None:
     listed, _ = nnxp("--help")
     assert listed == nnxp()[0]

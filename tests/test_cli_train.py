@@ -15,6 +15,7 @@ from nnxp.cli.choices import Activation, LossName, OptimizerName
 from nnxp.cli.settings import Settings
 from nnxp.io import load, read_metadata
 from nnxp.layers import Dropout, LeakyReLU, Linear, Sequential
+from nnxp.threads import get_num_threads
 from tests.cli_runs import (
     mistake,
     nnxp,
@@ -81,6 +82,7 @@ def test_the_configuration_repeats_the_run(run: tuple[Path, list[str]]) -> None:
     config = tomllib.loads((folder / "config.toml").read_text())
     assert config["options"]["lr"] == 0.001
     assert config["options"]["device"] == "cpu"
+    assert config["options"]["threads"] == get_num_threads()
     assert config["data"]["sample_shape"] == [64]
     assert config["data"]["classes"] == list(range(10))
     assert config["versions"].keys() == {"nnxp", "python", "numpy", "platform"}
@@ -266,8 +268,8 @@ def test_options_that_are_not_told_are_the_optimizers_own_or_suit_a_small_networ
         settings = Settings(
             data="digits", target=None, device=None, dtype="float32", model="mlp", hidden=(), activation="relu", dropout=0.0,
             loss="auto", label_smoothing=None, optimizer=OptimizerName(name), lr=told.get("lr"),
-            weight_decay=told.get("weight_decay"), epochs=1, batch_size=1, validation=0.0, patience=0, seed=0, out=None,
-            force=False, verbose=None,
+            weight_decay=told.get("weight_decay"), epochs=1, batch_size=1, validation=0.0, patience=0, seed=0, threads=None,
+            out=None, force=False, verbose=None,
         )  # type: ignore[arg-type]  # fmt: skip
         optimizer = build_optimizer(settings)
         return optimizer.lr, optimizer.weight_decay  # type: ignore[return-value]

@@ -9,7 +9,8 @@ import sys
 import numpy as np
 import pytest
 
-from nnxp.plotting import plot_confusion_matrix, plot_history, plot_images
+from nnxp.benchmark import StepTime, StepTimes
+from nnxp.plotting import plot_confusion_matrix, plot_history, plot_images, plot_step_times
 from nnxp.training import History
 
 pytest.importorskip("matplotlib")
@@ -94,10 +95,45 @@ def test_a_confusion_matrix_may_be_empty_and_unnamed():
     assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0", "1"]
 
 
+TIMES = StepTimes(
+    tuple(
+        StepTime(net, width, batch, device, (seconds, 2 * seconds, 4 * seconds), None)
+        for net, width, batch in [("mlp", 8, 64), ("mlp", 8, 32), ("mlp", 16, 32), ("lenet5", None, 32)]
+        for device, seconds in [("cpu", batch / 32e3), ("cuda:0", 1e-3)]
+    )
+)
+
+
+def test_times_are_drawn_over_batch_and_width_device_by_device():
+    by_batch, by_width, lenet, nothing = plot_step_times(TIMES).axes
+    for axes, title, along, cpu in [
+        (by_batch, "mlp, width 8", "batch size", [[32, 2], [64, 4]]),
+        (by_width, "mlp, batch 32", "width", [[8, 2], [16, 2]]),
+        (lenet, "lenet5", "batch size", [[32, 2]]),
+    ]:
+        assert (axes.get_title(), axes.get_xlabel(), axes.get_ylabel()) == (title, along, "ms per step")
+        assert {line.get_label(): line.get_xydata().tolist() for line in axes.lines} == {
+            "cpu": cpu,
+            "cuda:0": [[place, 2] for place, _ in cpu],
+        }
+        assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+        assert [tick.get_text() for tick in axes.get_xticklabels()] == [str(place) for place, _ in cpu]
+    assert not nothing.axison
+    assert [text.get_text() for text in by_batch.get_legend().get_texts()] == ["cpu", "cuda:0"]
+    quartiles = by_batch.collections[0].get_paths()[0].vertices
+    assert (quartiles[:, 1].min(), quartiles[:, 1].max()) == (1.5, 6.0)
+
+
+def test_times_without_widths_have_one_column():
+    [axes] = plot_step_times(StepTimes(TIMES.steps[-2:])).axes
+    assert axes.get_title() == "lenet5"
+
+
 DRAW = [
     lambda path: plot_images(IMAGES, path=path),
     lambda path: plot_history(TWO_EPOCHS, path=path),
     lambda path: plot_confusion_matrix(np.eye(3, dtype=int), path=path),
+    lambda path: plot_step_times(TIMES, path=path),
 ]
 
 

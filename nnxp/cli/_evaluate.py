@@ -4,13 +4,15 @@ from pathlib import Path
 
 from nnxp.cli._build import samples
 from nnxp.cli._folder import open_run
+from nnxp.cli._threads import use_threads
 from nnxp.datasets import load_all
 
 __all__ = ["evaluate_run"]
 
 
-def evaluate_run(folder: Path, data: str, target: str | None, device: str | None) -> int:
+def evaluate_run(folder: Path, data: str, target: str | None, device: str | None, threads: int | None) -> int:
     """Print loss and metric on all rows."""
+    use_threads(threads)
     run = open_run("evaluate", folder, device)
     x, y = load_all(data, target or run.target_in(data), classes=run.goal.classes)
     x = samples(x)

@@ -12,6 +12,7 @@ from nnxp._checks import message
 from nnxp._files import atomic_path
 from nnxp.cli._build import samples
 from nnxp.cli._folder import TrainedRun, open_run
+from nnxp.cli._threads import use_threads
 from nnxp.datasets import load_all
 
 __all__ = ["predict_run"]
@@ -19,8 +20,11 @@ __all__ = ["predict_run"]
 HostArray = np.ndarray[Any, Any]
 
 
-def predict_run(folder: Path, data: str, out: Path | None, target: str | None, device: str | None, force: bool) -> int:
+def predict_run(
+    folder: Path, data: str, out: Path | None, target: str | None, device: str | None, threads: int | None, force: bool
+) -> int:
     """Write a row of predictions for every sample."""
+    use_threads(threads)
     if out is not None and out.exists() and not force:
         raise ValueError(message("predict", "--out to be a new file", str(out), "--force overwrites"))
     run = open_run("predict", folder, device)

@@ -14,6 +14,7 @@ from nnxp.cli.settings import Settings
 from nnxp.datasets import DataSet
 from nnxp.network import Network
 from nnxp.optimizers import Optimizer
+from nnxp.threads import get_num_threads
 from nnxp.training import History
 
 __all__ = ["Report"]
@@ -75,6 +76,7 @@ class Report:
             "validation": s.validation,
             "patience": s.patience,
             "seed": s.seed,
+            "threads": get_num_threads(),
         }
         return {name: value for name, value in found.items() if value is not None}
 

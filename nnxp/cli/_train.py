@@ -10,6 +10,7 @@ from nnxp.cli._build import build_model, build_optimizer, samples
 from nnxp.cli._folder import check_new, make, write
 from nnxp.cli._goal import Goal
 from nnxp.cli._report import Report
+from nnxp.cli._threads import use_threads
 from nnxp.cli.errors import INTERRUPTED
 from nnxp.cli.settings import Settings
 from nnxp.datasets import DataSet, load
@@ -56,6 +57,7 @@ class Units:
 
 def run(settings: Settings) -> int:
     """Train, test, write; return the exit status."""
+    use_threads(settings.threads)
     # What can be refused before anything is read is refused now.
     Dropout(settings.dropout)
     check_number("train", "--validation", settings.validation, low=0.0, high=1.0)

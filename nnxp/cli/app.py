@@ -7,6 +7,7 @@ import typer
 
 from nnxp import __version__
 from nnxp.cli import options as o
+from nnxp.cli.bench import bench
 from nnxp.cli.choices import Claim
 from nnxp.cli.errors import Commands
 from nnxp.cli.train import train
@@ -39,11 +40,17 @@ def nnxp(
 
 
 @app.command()
-def evaluate(run: o.RunFolder, data: o.Data, target: o.Target = None, device: o.DeviceOption = None) -> int:
+def evaluate(
+    run: o.RunFolder,
+    data: o.Data,
+    target: o.Target = None,
+    device: o.DeviceOption = None,
+    threads: o.Threads = None,
+) -> int:
     """Measure a trained network on all rows of DATA: its loss, and accuracy or R2."""
     from nnxp.cli._evaluate import evaluate_run
 
-    return evaluate_run(run, data, target, device)
+    return evaluate_run(run, data, target, device, threads)
 
 
 @app.command()
@@ -55,6 +62,7 @@ def predict(
     ] = None,
     target: o.Target = None,
     device: o.DeviceOption = None,
+    threads: o.Threads = None,
     force: o.Force = False,
 ) -> int:
     """Predict every row of DATA, which may come without a target, as CSV.
@@ -63,7 +71,7 @@ def predict(
     """
     from nnxp.cli._predict import predict_run
 
-    return predict_run(run, data, out, target, device, force)
+    return predict_run(run, data, out, target, device, threads, force)
 
 
 @app.command()
@@ -72,6 +80,9 @@ def devices() -> int:
     from nnxp.cli._devices import show_devices
 
     return show_devices()
+
+
+app.command()(bench)
 
 
 @app.command()

@@ -27,6 +27,7 @@ __all__ = [
     "RunFolder",
     "Seed",
     "Target",
+    "Threads",
     "TrainingData",
     "Validation",
     "Verbose",
@@ -51,6 +52,16 @@ DeviceOption = Annotated[
 Target = Annotated[
     str | None,
     typer.Option("--target", metavar="COLUMN", help="Of a CSV file: the target's name or place; else the last column."),
+]
+Threads = Annotated[
+    int | None,
+    typer.Option(
+        "--threads",
+        min=1,
+        max=1024,
+        help="Threads that work on the CPU, BLAS's among them. Without it OMP_NUM_THREADS, OPENBLAS_NUM_THREADS or "
+        "MKL_NUM_THREADS counts, else every core.",
+    ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Overwrite what is there.")]
 

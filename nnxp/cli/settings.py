@@ -1,4 +1,4 @@
-"""What ``nnxp train`` was told."""
+"""What ``nnxp train`` and ``nnxp bench`` were told."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from nnxp._checks import did_you_mean, message
 from nnxp.cli.choices import Activation, Dtype, LossName, OptimizerName
 
-__all__ = ["MODELS", "Settings", "check_model", "parse_hidden"]
+__all__ = ["MODELS", "BenchSettings", "Settings", "check_model", "parse_hidden", "parse_names", "parse_sizes"]
 
 MODELS = ("mlp", "lenet5", "simple-convnet", "deep-convnet", "resnet", "transformer")
 
@@ -33,19 +33,59 @@ class Settings:
     validation: float
     patience: int
     seed: int
+    threads: int | None
     out: Path | None
     force: bool
     verbose: bool | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class BenchSettings:
+    """The options of ``nnxp bench`` under their own names; None leaves the choice to the nets and to `quick`."""
+
+    run: Path | None
+    devices: tuple[str, ...]
+    nets: tuple[str, ...] | None
+    batch_sizes: tuple[int, ...] | None
+    widths: tuple[int, ...] | None
+    quick: bool
+    threads: int | None
+    json: Path | None
+    plot: Path | None
+    force: bool
+
+
 def parse_hidden(text: str) -> tuple[int, ...]:
     """Read the widths of the hidden layers, such as ``128,64``; ``none`` for no hidden layer."""
-    if text.strip().lower() == "none":
+    sizes = _sizes(text, or_none=True)
+    if sizes is None:
+        raise ValueError(message("train", "--hidden to be widths such as 128,64, or none", text))
+    return sizes
+
+
+def parse_sizes(option: str, text: str, *, or_none: bool = False) -> tuple[int, ...]:
+    """Read an option of ``nnxp bench`` that is made of whole numbers."""
+    sizes = _sizes(text, or_none)
+    if sizes is None:
+        words = "whole numbers such as 64,256" + (", or none" if or_none else "")
+        raise ValueError(message("bench", f"{option} to be {words}", text))
+    return sizes
+
+
+def parse_names(option: str, text: str) -> tuple[str, ...]:
+    """Read an option of ``nnxp bench`` that is made of names; twice the same counts once."""
+    names = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    if not all(names):
+        raise ValueError(message("bench", f"{option} to be names with commas between them", text))
+    return names
+
+
+def _sizes(text: str, or_none: bool) -> tuple[int, ...] | None:
+    if or_none and text.strip().lower() == "none":
         return ()
     parts = [part.strip() for part in text.split(",")]
-    if not all(part.isascii() and part.isdigit() and 0 < int(part[:10]) < 10**9 for part in parts):
-        raise ValueError(message("train", "--hidden to be widths such as 128,64, or none", text))
-    return tuple(map(int, parts))
+    right = all(part.isascii() and part.isdigit() and 0 < int(part[:10]) < 10**9 for part in parts)
+    return tuple(map(int, parts)) if right else None
 
 
 def check_model(name: str) -> str:

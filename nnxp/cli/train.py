@@ -26,6 +26,7 @@ def train(
     validation: o.Validation = 0.1,
     patience: o.Patience = 10,
     seed: o.Seed = 0,
+    threads: o.Threads = None,
     out: o.Out = None,
     force: o.Force = False,
     verbose: o.Verbose = None,
@@ -42,7 +43,7 @@ def train(
         hidden=parse_hidden(hidden), activation=activation,
         dropout=dropout, loss=loss, label_smoothing=label_smoothing, optimizer=optimizer, lr=lr,
         weight_decay=weight_decay, epochs=epochs, batch_size=batch_size, validation=validation, patience=patience,
-        seed=seed, out=out, force=force, verbose=verbose,
+        seed=seed, threads=threads, out=out, force=force, verbose=verbose,
     )  # fmt: skip
     from nnxp.cli._train import run
 

@@ -1,0 +1,143 @@
+"""Threads: one number for ours, for BLAS's, and for a library's that is a device."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import nnxp
+from nnxp._backend import load_library, threads
+from nnxp.cli import _evaluate, _predict
+from tests.cli_runs import mistake
+from tests.cli_runs import nnxp as command
+
+
+@pytest.fixture(autouse=True)
+def threads_as_before() -> Iterator[None]:
+    before = nnxp.get_num_threads()
+    yield
+    nnxp.set_num_threads(before)
+
+
+def of_blas() -> set[int]:
+    return {blas.get_num_threads() for blas in threads.blas_libraries()}
+
+
+def test_the_number_is_ours_and_that_of_blas() -> None:
+    for n in (1, 2, np.int64(1)):
+        nnxp.set_num_threads(n)  # type: ignore[arg-type]
+        assert nnxp.get_num_threads() == n
+        assert type(nnxp.get_num_threads()) is int
+        assert of_blas() == {n}
+
+
+@pytest.mark.parametrize("n", [0, -1, 1025, 1.0, "2", None, True])
+def test_another_number_is_refused_and_changes_nothing(n: Any) -> None:
+    before = (nnxp.get_num_threads(), of_blas())
+    said = f"set_num_threads: expected n to be a whole number from 1 to 1024, got {n!r}"
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+        nnxp.set_num_threads(n)
+    assert (nnxp.get_num_threads(), of_blas()) == before
+
+
+def test_work_is_cut_into_as_many_pieces() -> None:
+    pieces: list[int] = []
+    nnxp.set_num_threads(2)
+    threads.for_each_piece(lambda start, stop: pieces.append(stop - start), 10)
+    assert pieces == [5, 5]
+
+
+@pytest.mark.parametrize(
+    ("variables", "expected"),
+    [
+        ({"OMP_NUM_THREADS": "3", "OPENBLAS_NUM_THREADS": "2"}, "3"),
+        ({"OPENBLAS_NUM_THREADS": "2"}, "2"),
+        ({"OMP_NUM_THREADS": "many", "MKL_NUM_THREADS": "5"}, "5"),
+    ],
+)
+def test_the_environment_counts_where_nothing_is_told(
+    variables: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    code = "import nnxp; print(nnxp.get_num_threads())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == expected
+
+
+def test_others_follow_from_the_last_number_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "_followers", [])
+    told: list[int] = []
+    monkeypatch.setattr(threads, "_told", None)
+    threads.follow(told.append)
+    assert told == []
+    nnxp.set_num_threads(2)
+    threads.follow(told.append)
+    nnxp.set_num_threads(1)
+    assert told == [2, 2, 1, 1]
+
+
+def test_pytorch_follows() -> None:
+    torch = pytest.importorskip("torch")
+    load_library("torch")
+    for n in (2, 1):
+        nnxp.set_num_threads(n)
+        assert torch.get_num_threads() == n
+
+
+def test_the_option_reaches_training_and_its_configuration(tmp_path: Path) -> None:
+    other = 3 - min(nnxp.get_num_threads(), 2)
+    command("train", "--quiet", "--epochs", 1, "--batch-size", 512, "--threads", other, "--out", tmp_path / "run")
+    assert nnxp.get_num_threads() == other
+    config = tomllib.loads((tmp_path / "run" / "config.toml").read_text())
+    assert config["options"]["threads"] == other
+    assert f"--threads={other}" in config["command"]
+
+
+@pytest.mark.parametrize(("name", "module"), [("evaluate", _evaluate), ("predict", _predict)])
+def test_the_option_reaches_what_goes_on_from_a_run(name: str, module: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[int | None] = []
+    monkeypatch.setattr(module, "use_threads", told.append)
+    for options in ([], ["--threads", "2"]):
+        mistake(name, "no-such-run", "digits", *options)
+    assert told == [None, 2]
+
+
+@pytest.mark.parametrize("name", ["train", "evaluate", "predict", "bench"])
+def test_the_option_takes_whole_numbers_from_one(name: str) -> None:
+    arguments = ["run", "digits"] if name in ("evaluate", "predict") else []
+    for wrong in ("0", "1025", "two"):
+        assert mistake(name, *arguments, "--threads", wrong).startswith("Invalid value for '--threads': ")
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"numba_is_here": lambda: True}, r"kernels compiled by Numba \d.*"),
+        ({"numba_is_here": lambda: False}, re.escape("no compiled kernels without Numba: pip install 'nnxp[fast]'")),
+    ],
+)
+def test_the_host_says_its_threads_and_whether_numba_is_there(
+    change: dict[str, Any], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in change.items():
+        monkeypatch.setattr(f"nnxp._backend.numpy.{name}", value)
+    nnxp.set_num_threads(2)
+    [host] = load_library("numpy").devices()
+    assert re.fullmatch(rf"NumPy \S+ on \w+, \d+ cores; threads: 2; {expected}", host.detail)
+
+
+@pytest.mark.usefixtures("plain")
+def test_the_host_says_when_faster_paths_are_switched_off() -> None:
+    [host] = load_library("numpy").devices()
+    assert host.detail.endswith("; no faster paths since NNXP_FAST=0")
