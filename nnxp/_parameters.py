@@ -164,7 +164,7 @@ class Store:
                     gradients[name] = self.device.xp.reshape(scratch[: slot.stop - slot.start], slot.spec.shape)
             self.p = self._tree({**self.parameters, **self.buffers}, self.theta)
             self.g = self._tree(gradients, self.gradient)
-        self._runs: dict[bool, list[Run]] = {}
+        self.known_runs: dict[bool, list[Run]] = {}
 
     def _tree(self, arrays: dict[str, Array], vector: Array) -> Views:
         views = {node.path: Views() for node in self.nodes}
@@ -192,7 +192,7 @@ class Store:
         weights_only : bool
             Whether weight decay leaves biases and normalisations alone.
         """
-        if weights_only not in self._runs:
+        if weights_only not in self.known_runs:
             merged: list[Run] = []
             for name, slot in self.layout.items():
                 if name in self.frozen or slot.start == slot.stop:
@@ -202,8 +202,8 @@ class Store:
                 if merged and merged[-1].stop == run.start and merged[-1][2:] == run[2:]:
                     run = merged.pop()._replace(stop=run.stop)
                 merged.append(run)
-            self._runs[weights_only] = merged
-        return self._runs[weights_only]
+            self.known_runs[weights_only] = merged
+        return self.known_runs[weights_only]
 
     def initialize(self, seed: int, override: Callable[[str], Initializer | None]) -> None:
         """Draw every parameter on the host, from a generator keyed by its name, and move the vector once."""

@@ -1,9 +1,8 @@
 """A model's life on a device: its parameters, its forward and backward, and the way to every other room."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from nnxp._backend.dispatch import is_array
 from nnxp._checks import Shape, Words, check_choice, check_number, fits, match_names, message
 from nnxp._nested import is_gradient_of, leaves, shapes
 from nnxp._parameters import NamedArrays, Node, Run, Slot, Store, walk
+from nnxp._stretches import Stretch, Stretches
 from nnxp.device import Device
 from nnxp.initializers import Initializer
 from nnxp.layers.layer import Layer, Mode, Views
@@ -26,8 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Cache", "Network"]
 
 
-@dataclass(frozen=True, slots=True)
-class Cache:
+class Cache(NamedTuple):
     """What `Network.forward` keeps for `Network.backward`: the layers' caches, stamped with theta's version."""
 
     version: int
@@ -104,6 +103,8 @@ class Network:
         self.input_shape = None if input_shape is None else tuple(input_shape)
         self._nodes = list(walk(model, self.input_shape))
         self._store = Store(self._nodes, self.device, dtype)
+        self._stretches = Stretches()
+        self._on_host = self.device.name == "cpu"
         self._zero_first = any(node.layer.may_skip for node in self._nodes)
         self._draw = Draw(self.seed)
         self._places = {node.path: i for i, node in enumerate(self._nodes)}
@@ -192,6 +193,12 @@ class Network:
     def runs(self, *, weights_only: bool = False) -> list[Run]:
         """Return the stretches of the vectors that an optimizer moves, with their factors."""
         return self._store.runs(weights_only)
+
+    def stretches(
+        self, state: dict[str, Array], scalars: frozenset[str] = frozenset(), weights_only: bool = False
+    ) -> list[Stretch]:
+        """Return views of the vectors and of an optimizer's state along the runs; kept while all stay the same."""
+        return self._stretches.of(self._store, state, scalars, weights_only)
 
     def freeze(self, pattern: str) -> None:
         """Stop training the parameters whose names fit a shell pattern, such as ``"0.*"``."""
@@ -338,7 +345,10 @@ class Network:
             raise ValueError(message(f"{self._first()}.forward", f"x of shape ({wanted})", tuple(inputs[0].shape)))
 
     def _is_ours(self, x: Array) -> bool:
-        return self.device.owns(x) and bool(x.dtype == self._store.theta.dtype)
+        theta = self._store.theta
+        # On the host the type says it all; asking costs small networks dearly.
+        here = (self._on_host and type(x) is type(theta)) or self.device.owns(x)
+        return here and bool(x.dtype == theta.dtype)
 
     def _stranger(self, where: str, name: str, x: Any) -> str:
         """Say why an array is not one of this device and of the network's dtype."""
@@ -359,6 +369,8 @@ class Network:
     def put_input(self, x: Any, index: int = 0) -> Array:
         """Bring a batch of the input `index` to the device, cast to the network's dtype unless it stays integer."""
         x = x if is_array(x) else np.asarray(x)
+        if self._is_ours(x):
+            return x
         if not self._stays_integer(x):
             return self.device.put(x, self.dtype)
         if not self.device.owns(x):

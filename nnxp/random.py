@@ -17,12 +17,15 @@ from hashlib import blake2b
 
 import numpy as np
 
-from nnxp._backend import Array, namespace, random_words
+from nnxp._backend import Array, fused, namespace, random_words
 
 __all__ = ["Draw", "Stream", "draw_seed", "generator"]
 
 _WORDS = 2**32
 _CALLS = 2**16
+
+Key = tuple[int, int]
+Counter = tuple[int, int, int]
 
 
 def draw_seed() -> int:
@@ -96,7 +99,7 @@ class Stream:
         threshold = math.ceil((1.0 - p) * _WORDS)
         if threshold >= _WORDS:
             return xp.ones_like(x, dtype=xp.bool)
-        return self._words(x, call) < threshold
+        return kept(x, threshold, *self._place(call))
 
     def uniform(self, x: Array, low: float, high: float, call: int = 0) -> Array:
         """Draw a number of [low, high] for every element.
@@ -115,14 +118,24 @@ class Stream:
         array shaped as x, of its dtype
             ``low + (high - low) / 2**32`` times a 32-bit word.
         """
-        drawn = namespace(x).astype(self._words(x, call), x.dtype)
+        drawn = namespace(x).astype(words(x, *self._place(call)), x.dtype)
         drawn *= (high - low) / _WORDS
         drawn += low
         return drawn
 
-    def _words(self, x: Array, call: int) -> Array:
+    def _place(self, call: int) -> tuple[Key, Counter]:
+        """Return the key, and the words of the counter that are the same for all elements."""
         seed = self.draw.seed
         key = (seed % _WORDS, seed // _WORDS % _WORDS)
-        call += self.visit * _CALLS
-        words = random_words(x, math.prod(x.shape), key, (call, self.layer, self.draw.step))
-        return namespace(x).reshape(words, x.shape)
+        return key, (call + self.visit * _CALLS, self.layer, self.draw.step)
+
+
+@fused
+def kept(x: Array, threshold: int, key: Key, counter: Counter) -> Array:
+    """Tell for every element of `x` whether its word is below a threshold."""
+    return words(x, key, counter) < threshold
+
+
+def words(x: Array, key: Key, counter: Counter) -> Array:
+    """Return a word of 32 random bits for every element of `x`."""
+    return namespace(x).reshape(random_words(x, math.prod(x.shape), key, counter), x.shape)

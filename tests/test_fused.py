@@ -12,14 +12,16 @@ import numpy as np
 import pytest
 
 import nnxp
-from nnxp import Adam, CrossEntropyLoss, Linear, Network, Sequential
-from nnxp._backend import threads
+from nnxp import Adam, CrossEntropyLoss, Linear, Network, ReLU, Sequential, Sigmoid, Tanh
+from nnxp._backend import matmul, threads
 from nnxp._backend.fused import SPECIFICATIONS
 from nnxp._backend.kernels import FASTER, PATHS
 from nnxp._backend.kernels.path import numba_is_here
+from nnxp.layers.layer import Mode
 from tests.backends import assert_close
 from tests.fused_cases import CASES, FusedCase
 
+needs_numba = pytest.mark.skipif(not numba_is_here(), reason="Numba is not installed")
 pytestmark = pytest.mark.skipif(not FASTER, reason="NNXP_FAST=0 is set")
 
 
@@ -63,17 +65,105 @@ def test_twin_equals_the_plain_function(
 def test_every_path_has_a_case_and_a_plain_function() -> None:
     for name in nnxp.__all__:
         getattr(nnxp, name)  # what is not loaded has not been marked yet
-    assert {case.name for case in CASES} == set(PATHS)
-    assert set(PATHS) <= set(SPECIFICATIONS)
+    # Stacks are held against their layers below, since their caches are of two kinds; and products against NumPy's.
+    assert {case.name for case in CASES} | {"dense_forward", "dense_backward", "matmul"} == set(PATHS)
+    assert set(PATHS) <= {*SPECIFICATIONS, "matmul"}
 
 
-def test_small_arrays_never_wait_for_numba() -> None:
+# -- stacks of Linear layers and activations ---------------------------------------------------------
+
+STACKS = [
+    Sequential(Linear(7, 5)),
+    Sequential(Linear(7, 5, bias=False), ReLU(), Linear(5, 6), Linear(6, 3), Sigmoid()),
+    Sequential(Linear(7, 40), Tanh(), Linear(40, 70), ReLU(), Linear(70, 11)),
+    Sequential(Linear(None, 8), Sigmoid(), Linear(None, 2), Tanh()),
+]
+
+
+def both_ways(net: Network, x: Any, mode: Mode) -> list[list[Any]]:
+    """Run a stack as one and layer by layer, with output, input gradient and parameter gradients of each."""
+    ways = []
+    for kind in ("Kept", "tuple"):
+        model: Any = net.model
+        run = model.forward if kind == "Kept" else model.each_forward
+        y, cache = run(net.views, x, mode)
+        assert type(cache).__name__ == kind
+        dy = np.random.default_rng(1).normal(size=y.shape).astype(x.dtype)
+        net.gradient[...] = 9.0
+        dx = model.backward(net.views, net._store.g, cache, dy)
+        ways.append([y, dx, net.gradient.copy()])
+    return ways
+
+
+@needs_numba
+@pytest.mark.parametrize("dx_wanted", [True, False])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("rows", [0, 1, 6, 90])
+@pytest.mark.parametrize("model", STACKS, ids=str)
+def test_a_stack_run_as_one_equals_its_layers(model: Sequential, rows: int, dtype: str, dx_wanted: bool) -> None:
+    net = Network(model, dtype=dtype, seed=0, input_shape=(7,))
+    x = np.random.default_rng(0).normal(size=(rows, 7)).astype(dtype)
+    one, each = both_ways(net, x, net.mode(training=True, input_gradient=dx_wanted))
+    assert (one[1] is None) == (each[1] is None) == (not dx_wanted)
+    for here, there in zip(one, each, strict=True):
+        if here is not None:
+            assert here.dtype == there.dtype == dtype
+            assert_close(here, there, dtype)
+
+
+@needs_numba
+def test_a_stack_predicts_without_keeping_its_hidden_layers() -> None:
+    net = Network(STACKS[2], seed=0)
+    x = np.random.default_rng(0).normal(size=(33, 7)).astype("float32")
+    y, kept = net.run((x,), net.mode(training=False, keep_cache=False))
+    assert kept is None
+    assert_close(y, net.model.each_forward(net.views, x, net.mode(training=False))[0], "float32")
+
+
+@needs_numba
+def test_nan_passes_through_a_stack() -> None:
+    net = Network(Sequential(Linear(2, 3), ReLU(), Linear(3, 2), Tanh()), seed=0)
+    x = np.array([[1.0, np.nan], [1.0, 2.0]], dtype="float32")
+    (one, _, gradient), (each, _, expected) = both_ways(net, x, net.mode(training=True))
+    np.testing.assert_array_equal(np.isnan(one), np.isnan(each))
+    np.testing.assert_array_equal(np.isnan(gradient), np.isnan(expected))
+
+
+@needs_numba
+def test_a_stack_with_a_frozen_layer_runs_layer_by_layer() -> None:
+    net = Network(STACKS[2], seed=0)
+    x = np.ones((4, 7), dtype="float32")
+    y, cache = net.forward(x, training=True)
+    net.backward(cache, y)
+    gradient = net.gradient.copy()
+    net.freeze("2.*")
+    # A cache from before is handed out to the layers; what is frozen stays without a gradient.
+    dx = net.backward(cache, y)
+    kept = np.concatenate([np.arange(320), np.arange(3190, net.theta.size)])
+    np.testing.assert_array_equal(net.gradient[kept], gradient[kept])
+    assert not net.gradient[320:3190].any()
+    assert dx.shape == (4, 7)
+    _, cache = net.forward(x, training=True)
+    assert type(cache.layers) is tuple
+
+
+@needs_numba
+def test_layers_derived_from_a_stack_s_run_their_own_formulas() -> None:
+    class Doubled(ReLU):
+        def forward(self, p: Any, x: Any, mode: Any) -> Any:
+            y, cache = super().forward(p, x, mode)
+            return 2.0 * y, cache
+
+    x = np.ones((2, 7), dtype="float32")
+    single, double = (Network(Sequential(Linear(7, 5), layer), seed=0).predict(x) for layer in (ReLU(), Doubled()))
+    assert_close(double, 2.0 * single, "float32")
+
+
+def test_building_a_network_waits_for_nothing() -> None:
     code = """
 import sys
-import numpy as np
-from nnxp import Adam, CrossEntropyLoss, Linear, Network, ReLU, Sequential
-net = Network(Sequential(Linear(8, 5), ReLU(), Linear(5, 3)), seed=0)
-net.fit(np.ones((20, 8)), np.zeros(20, dtype=int), loss=CrossEntropyLoss(), optimizer=Adam(), epochs=2, verbose=False)
+from nnxp import Linear, Network, ReLU, Sequential
+Network(Sequential(Linear(8, 5), ReLU(), Linear(5, 3)), seed=0)
 assert not {"numba", "threadpoolctl"} & set(sys.modules)
 """
     subprocess.run([sys.executable, "-c", code], check=True)
@@ -147,8 +237,55 @@ def test_an_error_in_a_piece_arrives_and_the_threads_go_on(monkeypatch: pytest.M
 
 
 def test_blas_is_kept_to_one_thread_in_the_block_and_gets_them_back() -> None:
-    before = [blas.get_num_threads() for blas in threads._blas_libraries()]
+    before = [blas.get_num_threads() for blas in threads.blas_libraries()]
     assert before
     with threads.one_blas_thread():
-        assert {blas.get_num_threads() for blas in threads._blas_libraries()} == {1}
-    assert [blas.get_num_threads() for blas in threads._blas_libraries()] == before
+        assert {blas.get_num_threads() for blas in threads.blas_libraries()} == {1}
+    assert [blas.get_num_threads() for blas in threads.blas_libraries()] == before
+
+
+# -- products ----------------------------------------------------------------------------------------
+
+
+@needs_numba
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("rows", "columns", "depth"),
+    [(4, 1, 5000), (5, 5000, 1), (17, 31, 33), (40, 32, 16), (64, 65, 15), (100, 300, 129), (13, 700, 64)],
+)
+def test_products_of_every_layout_equal_numpy_s(
+    rows: int, columns: int, depth: int, dtype: str, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads._team, "count", count)
+    monkeypatch.setattr(PATHS["matmul"], "least", 0)
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(rows, depth)).astype(dtype), rng.normal(size=(depth, columns)).astype(dtype)
+    desired = a.astype("float64") @ b.astype("float64")
+    taken = rows * columns * depth >= 2**14
+    vector = np.full(rows * columns + 2, 9.0, dtype)
+    for left in (a, np.asfortranarray(a)):
+        for right in (b, np.asfortranarray(b)):
+            for out in (None, vector[1:-1].reshape(rows, columns)):
+                found = PATHS["matmul"](left, right, out)
+                assert (found is not NotImplemented) == taken
+                if taken:
+                    assert found.dtype == dtype
+                    assert out is None or found is out
+                    # The largest of the rounding errors grows with the number of terms.
+                    assert_close(found, desired, dtype, rtol=0.0, atol=depth**0.5 * np.finfo(dtype).eps)
+    assert vector[0] == vector[-1] == 9.0
+
+
+@needs_numba
+def test_products_that_tiles_do_not_fit_are_numpy_s() -> None:
+    a = np.ones((64, 64), "float32")
+    readonly = a.copy()
+    readonly.setflags(write=False)
+    for left, right, out in [
+        (a, a.astype("float64"), None), (a[:, ::2], a[:32], None), (readonly, a, None), (a[None], a, None),
+        (a, a, np.empty((64, 128), "float32")[:, ::2]), (a[:1], a, None), (a, a, np.empty((64, 64))),
+    ]:  # fmt: skip
+        assert PATHS["matmul"](left, right, out) is NotImplemented
+        if right.dtype == left.dtype:
+            np.testing.assert_array_equal(matmul(left, right, out), np.matmul(left, right))

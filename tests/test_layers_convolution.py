@@ -7,7 +7,8 @@ import math
 import re
 import tracemalloc
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nnxp.layers
+from nnxp._backend import threads
+from nnxp._backend.kernels import FASTER, flat
+from nnxp._backend.kernels import convolution as kernels
+from nnxp._backend.kernels.path import numba_is_here
 from nnxp.layers import Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, Layer, Sequential, convolution
 from nnxp.layers.borders import least_size, sources
 from nnxp.network import Network
 from tests import oracles_convolution as o
-from tests.backends import Backend, assert_close
+from tests.backends import Backend, assert_close, every_path_open
 
 ALL = ["Conv1d", "Conv2d", "Conv3d", "ConvTranspose1d", "ConvTranspose2d", "ConvTranspose3d"]
 every_layer = pytest.mark.parametrize("name", ALL)
@@ -56,13 +61,28 @@ def drawn(draw: Any, *, transposed: bool) -> tuple[str, dict[str, Any], tuple[in
     return name, options, (draw(st.integers(0, 3)), options["in_channels"], *sizes)
 
 
-def check_against_pytorch(name: str, options: dict[str, Any], shape: tuple[int, ...], column_bytes: int) -> None:
+@contextmanager
+def gone_by(way: str) -> Iterator[None]:
+    """Let convolutions on NumPy go one of their ways, however small they are."""
+    with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
+        if way != "plain" and FASTER:
+            stack.enter_context(every_path_open())
+            patch.setattr(threads._team, "count", 2)
+        if way == "pieces":
+            patch.setattr(kernels, "numba_is_here", lambda: False)
+        yield
+
+
+def check_against_pytorch(
+    name: str, options: dict[str, Any], shape: tuple[int, ...], column_bytes: int, way: str = "plain"
+) -> None:
     torch = pytest.importorskip("torch")
     net = Network(getattr(nnxp.layers, name)(**options), dtype="float64", seed=0, input_shape=shape[1:])
     x = np.random.default_rng(0).normal(size=shape)
     dy = np.random.default_rng(1).normal(size=(shape[0], *net.output_shape))
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, gone_by(way):
         patch.setattr(convolution, "COLUMN_BYTES", column_bytes)
+        patch.setattr(flat, "_COLUMN_BYTES", column_bytes)
         y, cache = net.forward(x)
         dx = net.backward(cache, dy)
     module = getattr(torch.nn, name)(**options).double()
@@ -102,6 +122,30 @@ def test_arguments_their_order_and_their_defaults_are_those_of_pytorch(name: str
     theirs = [(p.name, p.default) for p in inspect.signature(getattr(torch.nn, name)).parameters.values()]
     assert ours == theirs[: len(ours)]
     assert set(dict(theirs[len(ours) :])) <= {"padding_mode", "device", "dtype"}
+
+
+@pytest.mark.parametrize("way", ["tiles", "pieces"])
+@pytest.mark.parametrize("transposed", [False, True])
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.data(), st.sampled_from([1, 500, 10**6]))
+def test_every_way_equals_pytorch(way: str, transposed: bool, data: Any, column_bytes: int) -> None:
+    check_against_pytorch(*data.draw(drawn(transposed=transposed)), column_bytes, way)
+
+
+@pytest.mark.parametrize("way", ["plain", "tiles", "pieces"])
+def test_what_is_not_finite_reaches_no_other_weight(way: str) -> None:
+    net = Network(Conv2d(1, 1, (1, 2)), seed=0, input_shape=(1, 2, 20))
+    x = np.ones((2, 1, 2, 20), "float32")
+    x[..., 0, -1] = np.inf
+    with gone_by(way):
+        _, cache = net.forward(x)
+        net.backward(cache, np.ones((2, 1, 2, 19), "float32"))
+    np.testing.assert_array_equal(net.gradients["weight"].reshape(-1), [76.0, np.inf])
+
+
+def test_the_way_is_told_by_shape() -> None:
+    assert kernels.way((26, 26), 28, 4) == ("tiles" if numba_is_here() else "pieces")
+    assert kernels.way((1, 1), 5, 4) == "pieces"
 
 
 # -- how they start ----------------------------------------------------------------------------------
@@ -182,6 +226,13 @@ LARGE = [
 ]
 
 
+@pytest.mark.parametrize("mode", ["zeros", "reflect", "replicate", "circular"])
+def test_padded_places_show_what_padding_puts_there(mode: str) -> None:
+    window = Conv1d(1, 1, 3, padding=2, padding_mode=mode).window
+    padded = window.pad(np.arange(1.0, 5.0).reshape(1, 1, 4)).reshape(-1)
+    assert [0.0 if i < 0 else i + 1.0 for i in window.seen(0, 4)] == padded.tolist()
+
+
 def peak(layer: Layer, sample: tuple[int, ...], batch: int) -> tuple[int, int]:
     """Return the bytes of output and input gradient, and the peak of what forward and backward allocate beyond."""
     net = Network(layer, seed=0)
@@ -197,13 +248,22 @@ def peak(layer: Layer, sample: tuple[int, ...], batch: int) -> tuple[int, int]:
 
 
 @pytest.mark.parametrize(("layer", "sample"), LARGE, ids=[repr(layer) for layer, _ in LARGE])
-def test_workspace_does_not_grow_with_the_batch(layer: Layer, sample: tuple[int, ...]) -> None:
-    results, workspace = peak(layer, sample, 16)
-    twice_the_results, workspace_of_twice = peak(layer, sample, 32)
-    assert twice_the_results == 2 * results
-    assert workspace_of_twice < workspace + 2**14
-    # The columns of a chunk, their products, and the chunk's input with its borders.
-    assert workspace < 4 * convolution.COLUMN_BYTES
+@pytest.mark.parametrize("way", ["plain", "tiles", "pieces"])
+def test_workspace_does_not_grow_with_the_batch(
+    layer: Layer, sample: tuple[int, ...], way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if way == "plain":
+        for name in {"convolve", "input_gradient", "weight_gradient"} & set(FASTER):
+            monkeypatch.setattr(FASTER[name], "least", 2**60)
+    with gone_by(way):
+        peak(layer, sample, 2)  # modules are loaded
+        results, workspace = peak(layer, sample, 16)
+        more_results, workspace_of_more = peak(layer, sample, 64)
+    assert more_results == 4 * results
+    # Two threads have their peaks together or not.
+    assert workspace_of_more < (1 if way == "plain" else 2) * workspace + 2**15
+    # The columns of a chunk, their products, and the chunk's input with its borders, for each of two threads.
+    assert workspace < 2 * 4 * convolution.COLUMN_BYTES
 
 
 def test_kernel_of_one_place_needs_no_columns_but_the_sample_itself() -> None:

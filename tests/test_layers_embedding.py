@@ -117,7 +117,7 @@ def test_rows_that_share_an_index_are_summed(backend: Backend, n: int, size: int
     index, rows = rng.integers(0, size, n), rng.normal(size=(n, 3)).astype("float32")
     expected = np.zeros((size, 3))
     np.add.at(expected, index, rows.astype("float64"))
-    sums = sum_by_index(backend.put(index), backend.put(rows), size)
+    sums = sum_by_index(backend.put(rows), backend.put(index), size)
     assert_on(backend, sums, "float32", (size, 3))
     # Pairwise: the error of a sum of 60 numbers is that of six additions.
     assert_close(backend.get(sums), expected, "float32", rtol=1e-6, atol=1e-6)

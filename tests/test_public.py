@@ -96,11 +96,11 @@ def test_formulas_are_written_in_the_standard_alone(room: str) -> None:
 # Each room may import from those after it, never from those before it.
 ORDER = [
     ["cli"],
-    ["io", "training", "checking", "comparison", "plotting", "summary"],
+    ["benchmark", "io", "training", "checking", "comparison", "plotting", "summary"],
     ["network", "probe"],
-    ["datasets", "metrics", "models", "_parameters"],
+    ["datasets", "metrics", "models", "_parameters", "_stretches"],
     ["layers", "losses", "optimizers", "schedules"],
-    ["initializers", "random", "device"],
+    ["initializers", "random", "device", "threads"],
     ["_backend"],
     ["_checks", "_files", "_nested", "_table", "errors"],
 ]

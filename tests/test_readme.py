@@ -35,7 +35,7 @@ def test_every_command_is_one_that_there_is() -> None:
     shown = subprocess.run([sys.executable, "-m", "nnxp", "--help"], capture_output=True, text=True, check=True).stdout
     for command in listed:
         assert re.search(rf"\b{command}\b", shown), command
-    assert listed == {"train", "evaluate", "predict", "devices", "check", "reproduce"}
+    assert listed == {"train", "evaluate", "predict", "devices", "bench", "check", "reproduce"}
 
 
 def test_the_two_commands_are_what_ci_runs() -> None:

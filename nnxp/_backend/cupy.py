@@ -193,11 +193,18 @@ class CuPyLibrary(Library):
             free, total = handle.mem_info
         return int(free), int(total)
 
-    def matmul(self, a: Array, b: Array, out: Array) -> None:
+    def release_memory(self, handle: Any) -> None:
+        """Empty CuPy's pool."""
+        import cupy
+
+        with handle:
+            cupy.get_default_memory_pool().free_all_blocks()
+
+    def matmul(self, a: Array, b: Array, out: Array | None = None) -> Array:
         """Write the product in place, where CuPy can: into a C-contiguous array."""
         import cupy
 
-        cupy.matmul(a, b, out=out)
+        return cupy.matmul(a, b, out=out)
 
     def erf(self, x: Array) -> Array:
         """CuPy's own kernel."""

@@ -77,9 +77,9 @@ def to_host(x: Any) -> np.ndarray[Any, Any]:
     return library_of(x).get(x) if is_array(x) else np.asarray(x)
 
 
-def matmul(a: Array, b: Array, out: Array) -> None:
-    """Write the matrix product ``a @ b`` into `out`."""
-    library_of(a).matmul(a, b, out)
+def matmul(a: Array, b: Array, out: Array | None = None) -> Array:
+    """Return the matrix product ``a @ b``, in `out` if it is given."""
+    return library_of(a).matmul(a, b, out)
 
 
 def sum_rows(x: Array) -> Array:

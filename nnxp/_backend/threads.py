@@ -8,11 +8,12 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import Context, copy_context
 from functools import cache
 from queue import SimpleQueue
 from typing import Any
 
-__all__ = ["count", "for_each_piece", "one_blas_thread", "set_count"]
+__all__ = ["blas_libraries", "count", "follow", "for_each_piece", "one_blas_thread", "set_count"]
 
 _VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -50,11 +51,16 @@ class _Team:
         """Call `function` on every stretch between neighbouring edges, and wait for all."""
         self.hire(len(edges) - 2)
         for queue, start, stop in zip(self.queues, edges[1:], edges[2:], strict=False):
-            queue.put((function, start, stop))
+            # A copy of the caller's context, so that its `numpy.errstate` holds there too.
+            queue.put((_within(copy_context(), function), start, stop))
         errors = [_attempt(function, *edges[:2]), *(self.done.get() for _ in edges[2:])]
         for error in errors:
             if error is not None:
                 raise error
+
+
+def _within(context: Context, function: Piece) -> Piece:
+    return lambda start, stop: context.run(function, start, stop)
 
 
 def _attempt(function: Piece, start: int, stop: int) -> BaseException | None:
@@ -66,6 +72,8 @@ def _attempt(function: Piece, start: int, stop: int) -> BaseException | None:
 
 
 _team = _Team()
+_told: int | None = None
+_followers: list[Callable[[int], None]] = []
 
 
 def _forget() -> None:
@@ -85,10 +93,20 @@ def count() -> int:
 
 
 def set_count(threads: int) -> None:
-    """Set the number of threads, of BLAS too."""
-    _team.count = threads
-    for blas in _blas_libraries():
+    """Set the number of threads, of BLAS and of those who `follow` too."""
+    global _told
+    _team.count = _told = threads
+    for blas in blas_libraries():
         blas.set_num_threads(threads)
+    for setter in _followers:
+        setter(threads)
+
+
+def follow(setter: Callable[[int], None]) -> None:
+    """Call another library's setter with every number that is set from now on, and with the last one set before."""
+    _followers.append(setter)
+    if _told is not None:
+        setter(_told)
 
 
 def for_each_piece(function: Piece, n: int, least: int = 1, align: int = 1) -> None:
@@ -119,7 +137,7 @@ def for_each_piece(function: Piece, n: int, least: int = 1, align: int = 1) -> N
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Keep BLAS to one thread in the block, within which our own threads call it."""
-    libraries = _blas_libraries()
+    libraries = blas_libraries()
     before = [blas.get_num_threads() for blas in libraries]
     for blas in libraries:
         blas.set_num_threads(1)
@@ -131,7 +149,8 @@ def one_blas_thread() -> Iterator[None]:
 
 
 @cache
-def _blas_libraries() -> list[Any]:
+def blas_libraries() -> list[Any]:
+    """Return the controllers of the BLAS that NumPy uses."""
     from threadpoolctl import ThreadpoolController
 
     found = ThreadpoolController().select(user_api="blas").lib_controllers

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from nnxp._backend.library import Array, DeviceInfo, Library
+from nnxp._backend.threads import follow
 from nnxp._checks import message
 from nnxp.errors import DeviceError
 
@@ -60,13 +61,19 @@ class TorchLibrary(Library):
         """Ask a GPU."""
         return torch.cuda.mem_get_info(handle) if handle.type == "cuda" else None
 
-    def matmul(self, a: Array, b: Array, out: Array) -> None:
+    def release_memory(self, handle: Any) -> None:
+        """Empty the cache of a GPU."""
+        if handle.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def matmul(self, a: Array, b: Array, out: Array | None = None) -> Array:
         """Write the product in place."""
-        torch.matmul(a, b, out=out)
+        return torch.matmul(a, b, out=out)
 
     def erf(self, x: Array) -> Array:
         """PyTorch's own."""
         return torch.special.erf(x)
 
 
+follow(torch.set_num_threads)
 LIBRARY = TorchLibrary()

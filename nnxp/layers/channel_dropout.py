@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from nnxp._backend import Array
 from nnxp._checks import Shape, check_number
-from nnxp.layers.dropout import factors
+from nnxp.layers.dropout import factors, survivors_scale
 from nnxp.layers.images import check_images, check_sample_images
 from nnxp.layers.layer import Layer, Mode, Views
 
@@ -35,11 +35,11 @@ class ChannelDropout(Layer):
         if not mode.training or self.p == 0 or 0 in x.shape:
             return x, None
         mask = mode.random.keep(x[(slice(None), slice(None), *(slice(0, 1),) * self.axes)], self.p)
-        return x * factors(mask, self.p, x), mask
+        return x * factors(mask, survivors_scale(self.p), x), mask
 
     def backward(self, p: Views, g: Views, mask: Array | None, dy: Array) -> Array:
         """Return the gradient of what was kept."""
-        return dy if mask is None else dy * factors(mask, self.p, dy)
+        return dy if mask is None else dy * factors(mask, survivors_scale(self.p), dy)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ References
 import math
 from collections.abc import Iterator
 
-from nnxp._backend import Array, namespace
+from nnxp._backend import Array, fused, namespace
 from nnxp.layers.windows import Rows, Sizes, Window
 
 __all__ = ["convolve", "input_gradient", "weight_gradient"]
@@ -25,6 +25,7 @@ __all__ = ["convolve", "input_gradient", "weight_gradient"]
 COLUMN_BYTES = 2**21
 
 
+@fused
 def convolve(x: Array, weight: Array, bias: Array | None, window: Window, groups: int, out: Sizes) -> Array:
     """Return ``y[n, o, p] = bias[o] + sum of weight[o, c, k] * x[n, c, stride * p + dilation * k - before] over c, k``.
 
@@ -47,6 +48,7 @@ def convolve(x: Array, weight: Array, bias: Array | None, window: Window, groups
     return y
 
 
+@fused
 def input_gradient(dy: Array, weight: Array, window: Window, groups: int, sizes: Sizes) -> Array:
     """Return ``dx[n, c, i] = sum of weight[o, c, k] * dy[n, o, p] over o and all p, k that meet in i``."""
     xp, out = namespace(dy), tuple(dy.shape[2:])
@@ -67,6 +69,7 @@ def input_gradient(dy: Array, weight: Array, window: Window, groups: int, sizes:
     return dx
 
 
+@fused
 def weight_gradient(x: Array, dy: Array, window: Window, groups: int, dweight: Array) -> None:
     """Write ``dweight[o, c, k] = sum of dy[n, o, p] * x[n, c, stride * p + dilation * k - before] over n, p``."""
     xp, out = namespace(x), tuple(dy.shape[2:])

@@ -1,8 +1,8 @@
 """Stacks of Linear layers and activations: what most small networks are, and what a library may run as one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from typing import Any
 
 from nnxp.layers.layer import Layer
 from nnxp.layers.linear import Linear
@@ -23,21 +23,24 @@ class Plan:
     steps : tuple of tuple of int
         For each Linear layer: the size of its output, whether it has a bias, and what follows it: 0 nothing, 1 ReLU,
         2 Tanh, 3 Sigmoid.
+    prepared : dict
+        What a library's twin makes of it once.
     """
 
     steps: tuple[tuple[int, int, int], ...]
+    prepared: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
-    @cached_property
+    @property
     def out_features(self) -> int:
         """Size of the last output."""
         return self.steps[-1][0]
 
-    @cached_property
+    @property
     def hidden(self) -> int:
         """Size of all outputs before the last."""
         return sum(step[0] for step in self.steps[:-1])
 
-    @cached_property
+    @property
     def widest(self) -> int:
         """Size of the largest of them."""
         return max((step[0] for step in self.steps[:-1]), default=0)

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from nnxp._backend import Array, namespace
+from nnxp._backend import Array, fused, namespace
 from nnxp._checks import check_number
 from nnxp.layers.layer import Layer, Mode, Views
 
-__all__ = ["Dropout"]
+__all__ = ["Dropout", "masked", "survivors_scale"]
 
 
 @dataclass(frozen=True)
@@ -45,20 +45,28 @@ class Dropout(Layer):
         if not mode.training or self.p == 0:
             return x, None
         mask = mode.random.keep(x, self.p)
-        return self._masked(x, mask), mask
+        return masked(x, mask, survivors_scale(self.p)), mask
 
     def backward(self, p: Views, g: Views, mask: Array | None, dy: Array) -> Array:
         """Return the gradient of what was kept."""
-        return dy if mask is None else self._masked(dy, mask)
-
-    def _masked(self, x: Array, mask: Array) -> Array:
-        kept = factors(mask, self.p, x)
-        kept *= x
-        return kept
+        return dy if mask is None else masked(dy, mask, survivors_scale(self.p))
 
 
-def factors(mask: Array, p: float, like: Array) -> Array:
-    """Return ``1 / (1 - p)`` where the mask keeps and 0 where it drops, of the dtype of `like`."""
+@fused
+def masked(x: Array, mask: Array, scale: float) -> Array:
+    """Return ``x * scale`` where the mask keeps, and ``x * 0`` where it drops."""
+    y = factors(mask, scale, x)
+    y *= x
+    return y
+
+
+def survivors_scale(p: float) -> float:
+    """Return ``1 / (1 - p)``, by which what is kept grows; 0 where nothing is."""
+    return 1.0 / (1.0 - p) if p < 1 else 0.0
+
+
+def factors(mask: Array, scale: float, like: Array) -> Array:
+    """Return `scale` where the mask keeps and 0 where it drops, of the dtype of `like`."""
     kept = namespace(like).astype(mask, like.dtype)
-    kept *= 1.0 / (1.0 - p) if p < 1 else 0.0
+    kept *= scale
     return kept

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from nnxp._backend import Array, checked_labels, namespace
+from nnxp._backend import Array, checked_labels, fused, namespace
 from nnxp._checks import Shape, Words, check_positive_int, check_whole_number, message
 from nnxp.initializers import Initializer, normal
 from nnxp.layers.layer import Layer, Mode, ParameterSpec, Views
@@ -75,7 +75,7 @@ class Embedding(Layer):
         """Write ``g.weight``; integers have no gradient."""
         xp = namespace(dy)
         rows_dy = xp.reshape(dy, (-1, self.embedding_dim))
-        g.weight[...] = sum_by_index(xp.reshape(x, (-1,)), rows_dy, self.num_embeddings)
+        g.weight[...] = sum_by_index(rows_dy, xp.reshape(x, (-1,)), self.num_embeddings)
         if self.padding_idx is not None:
             g.weight[self.padding_idx % self.num_embeddings, :] = 0.0
 
@@ -121,7 +121,8 @@ def look_up(where: str, weight: Array, x: Array) -> Array:
     return y if invalid is None else xp.where(invalid[..., None], float("nan"), y)
 
 
-def sum_by_index(index: Array, rows: Array, size: int) -> Array:
+@fused
+def sum_by_index(rows: Array, index: Array, size: int) -> Array:
     """Return the (size, features) sums of the rows (n, features) that share an index (n,).
 
     Equal indices are brought together by a stable sort. Then every row takes up the row 1, 2, 4, ... places behind

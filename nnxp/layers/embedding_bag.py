@@ -113,7 +113,7 @@ class EmbeddingBag(Layer):
         if bag.factors is not None:
             spread = spread * bag.factors[:, :, None]
         rows_dy = xp.reshape(spread, (batch * length, self.embedding_dim))
-        g.weight[...] = sum_by_index(xp.reshape(bag.x, (-1,)), rows_dy, self.num_embeddings)
+        g.weight[...] = sum_by_index(rows_dy, xp.reshape(bag.x, (-1,)), self.num_embeddings)
         if bag.vectors is None:
             return None
         return None, self._weights_gradient(bag, dy)

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from nnxp._backend import Array, matmul, sum_rows
+from nnxp._backend import Array, fused, matmul, sum_rows
 from nnxp._checks import Shape, check_last_axis, check_positive_int, message
 from nnxp.initializers import uniform
 from nnxp.layers.layer import Layer, Mode, ParameterSpec, Views, rows, unrows, weight_uses
@@ -81,9 +81,7 @@ class Linear(Layer):
     def forward(self, p: Views, x: Array, mode: Mode) -> tuple[Array, tuple[Array, bool]]:
         """Return the output (*batch, out_features); the cache is the input, and whether its gradient is wanted."""
         check_last_axis("Linear.forward", x, p.weight.shape[1])
-        y = rows(x) @ p.weight.T
-        if self.bias:
-            y += p.bias
+        y = mapped(rows(x), p.weight, p.bias if self.bias else None)
         return unrows(y, x), (x, mode.input_gradient)
 
     def backward(self, p: Views, g: Views, cache: tuple[Array, bool], dy: Array) -> Array | None:
@@ -93,4 +91,17 @@ class Linear(Layer):
         matmul(rows_dy.T, rows_x, out=g.weight)
         if self.bias:
             g.bias[...] = sum_rows(rows_dy)
-        return unrows(rows_dy @ p.weight, dy) if dx_wanted else None
+        return unrows(matmul(rows_dy, p.weight), dy) if dx_wanted else None
+
+
+def mapped(x: Array, weight: Array, bias: Array | None) -> Array:
+    """Return ``x @ weight.T``, and the bias added to it if there is one."""
+    return matmul(x, weight.T) if bias is None else affine(x, weight, bias)
+
+
+@fused
+def affine(x: Array, weight: Array, bias: Array) -> Array:
+    """Return ``x @ weight.T + bias``."""
+    y = matmul(x, weight.T)
+    y += bias
+    return y

@@ -6,7 +6,7 @@ is by maximum, minimum and products: where a mask is as good as random, they tak
 
 from dataclasses import dataclass
 
-from nnxp._backend import Array, namespace
+from nnxp._backend import Array, fused, namespace
 from nnxp._checks import check_number
 from nnxp.layers.layer import Layer, Mode, Views
 
@@ -32,14 +32,12 @@ class ReLU(Layer):
 
     def forward(self, p: Views, x: Array, mode: Mode) -> tuple[Array, Array]:
         """Return ``max(x, 0)``; the cache is the output."""
-        y = namespace(x).maximum(x, 0.0)
+        y = relu(x)
         return y, y
 
     def backward(self, p: Views, g: Views, y: Array, dy: Array) -> Array:
         """Return `dy` where the output is positive."""
-        dx = namespace(y).astype(y > 0, dy.dtype)
-        dx *= dy
-        return dx
+        return relu_backward(dy, y)
 
 
 @dataclass(frozen=True)
@@ -151,6 +149,20 @@ class SELU(Layer):
     def backward(self, p: Views, g: Views, y: Array, dy: Array) -> Array:
         """Return `dy` times the slope, which the output tells."""
         return dy * exponential_unit_slope(y, SELU_SCALE, SELU_SCALE * SELU_ALPHA)
+
+
+@fused
+def relu(x: Array) -> Array:
+    """Return ``max(x, 0)``."""
+    return namespace(x).maximum(x, 0.0)
+
+
+@fused
+def relu_backward(dy: Array, y: Array) -> Array:
+    """Return `dy` where `y` is positive, else 0."""
+    dx = namespace(y).astype(y > 0, dy.dtype)
+    dx *= dy
+    return dx
 
 
 def exponential_unit(x: Array, right: float, left: float) -> Array:

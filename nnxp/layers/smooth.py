@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from nnxp._backend import Array, erf, namespace
+from nnxp._backend import Array, erf, fused, namespace
 from nnxp._checks import check_choice, check_number
 from nnxp.layers.layer import Layer, Mode, Views
 from nnxp.layers.squashing import sigmoid
@@ -53,15 +53,7 @@ class GELU(Layer):
 
     def forward(self, p: Views, x: Array, mode: Mode) -> tuple[Array, Array | None]:
         """Return ``x * P(x)``; the cache is ``P(x) + x * P'(x)``."""
-        exact = self.approximate == "none"
-        share = normal(x) if exact else tanh_normal(x)
-        y = x * share
-        if not mode.keep_cache:
-            return y, None
-        slope = normal_density(x) if exact else tanh_normal_density(x, share)
-        slope *= x
-        slope += share
-        return y, slope
+        return (gelu if self.approximate == "none" else gelu_tanh)(x, mode.keep_cache)
 
     def backward(self, p: Views, g: Views, slope: Array, dy: Array) -> Array:
         """Return ``dy * slope``."""
@@ -83,14 +75,7 @@ class SiLU(Layer):
 
     def forward(self, p: Views, x: Array, mode: Mode) -> tuple[Array, Array | None]:
         """Return ``x * sigmoid(x)``; the cache is the slope."""
-        s = sigmoid(x)
-        y = x * s
-        if not mode.keep_cache:
-            return y, None
-        slope = 1.0 - s
-        slope *= y
-        slope += s
-        return y, slope
+        return silu(x, mode.keep_cache)
 
     def backward(self, p: Views, g: Views, slope: Array, dy: Array) -> Array:
         """Return ``dy * slope``."""
@@ -141,6 +126,40 @@ class Softplus(Layer):
     def backward(self, p: Views, g: Views, slope: Array, dy: Array) -> Array:
         """Return ``dy * slope``."""
         return dy * slope
+
+
+@fused
+def gelu(x: Array, slope_wanted: bool) -> tuple[Array, Array | None]:
+    """Return ``x * P(x)`` and, if wanted, ``P(x) + x * P'(x)``."""
+    share = normal(x)
+    return x * share, (sloped(x, share, normal_density(x)) if slope_wanted else None)
+
+
+@fused
+def gelu_tanh(x: Array, slope_wanted: bool) -> tuple[Array, Array | None]:
+    """Return the same for the tanh form."""
+    share = tanh_normal(x)
+    return x * share, (sloped(x, share, tanh_normal_density(x, share)) if slope_wanted else None)
+
+
+@fused
+def silu(x: Array, slope_wanted: bool) -> tuple[Array, Array | None]:
+    """Return ``y = x * sigmoid(x)`` and, if wanted, the slope ``s + y * (1 - s)``."""
+    s = sigmoid(x)
+    y = x * s
+    if not slope_wanted:
+        return y, None
+    slope = 1.0 - s
+    slope *= y
+    slope += s
+    return y, slope
+
+
+def sloped(x: Array, share: Array, density: Array) -> Array:
+    """Return ``share + x * density``, in the density's place."""
+    density *= x
+    density += share
+    return density
 
 
 def normal(x: Array) -> Array:

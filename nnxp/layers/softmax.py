@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from nnxp._backend import Array, namespace
+from nnxp._backend import Array, fused, namespace
 from nnxp._checks import Shape, check_whole_number, message
 from nnxp.layers.layer import Layer, Mode, Views
 
@@ -101,6 +101,7 @@ class LogSoftmax(Layer):
         return dy - xp.exp(y) * xp.sum(dy, axis=self.dim, keepdims=True)
 
 
+@fused
 def shares(x: Array, dim: int) -> Array:
     """Return ``exp(x) / sum(exp(x))`` along an axis."""
     if 0 in x.shape:
@@ -111,6 +112,7 @@ def shares(x: Array, dim: int) -> Array:
     return y
 
 
+@fused
 def shares_backward(y: Array, dim: int, dy: Array) -> Array:
     """Return ``y * (dy - sum(dy * y))``."""
     dx = dy - namespace(y).sum(dy * y, axis=dim, keepdims=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from nnxp._backend import Array, namespace
+from nnxp._backend import Array, fused, namespace
 from nnxp.layers.layer import Layer, Mode, Views
 
 __all__ = ["Sigmoid", "Tanh", "sigmoid"]
@@ -24,10 +24,7 @@ class Sigmoid(Layer):
 
     def backward(self, p: Views, g: Views, y: Array, dy: Array) -> Array:
         """Return ``dy * y * (1 - y)``."""
-        dx = 1.0 - y
-        dx *= y
-        dx *= dy
-        return dx
+        return sigmoid_backward(dy, y)
 
 
 @dataclass(frozen=True)
@@ -46,11 +43,10 @@ class Tanh(Layer):
 
     def backward(self, p: Views, g: Views, y: Array, dy: Array) -> Array:
         """Return ``dy * (1 - y^2)``."""
-        dx = 1.0 - y * y
-        dx *= dy
-        return dx
+        return tanh_backward(dy, y)
 
 
+@fused
 def sigmoid(x: Array) -> Array:
     """Return ``exp(min(x, 0)) / (1 + exp(-|x|))``, in which nothing overflows."""
     xp = namespace(x)
@@ -59,3 +55,20 @@ def sigmoid(x: Array) -> Array:
     y = xp.exp(xp.minimum(x, 0.0))
     y /= denominator
     return y
+
+
+@fused
+def sigmoid_backward(dy: Array, y: Array) -> Array:
+    """Return ``dy * y * (1 - y)``."""
+    dx = 1.0 - y
+    dx *= y
+    dx *= dy
+    return dx
+
+
+@fused
+def tanh_backward(dy: Array, y: Array) -> Array:
+    """Return ``dy * (1 - y^2)``."""
+    dx = 1.0 - y * y
+    dx *= dy
+    return dx

@@ -66,6 +66,12 @@ class Window:
         """Return the sizes of an input with its borders."""
         return tuple(b + n + a for b, n, a in zip(self.before, sizes, self.after, strict=True))
 
+    def seen(self, axis: int, size: int) -> Sizes:
+        """Tell which place of the input each place of a padded axis shows; -1 is a zero."""
+        b, a = self.before[axis], self.after[axis]
+        copies = {} if self.mode == "zeros" else borders.sources(self.mode, size, b, a)
+        return tuple(i - b if b <= i < b + size else copies.get(i, b - 1) - b for i in range(b + size + a))
+
     def columns(self, padded: Array, rows: Rows, out: Sizes) -> Array:
         """Return what the windows of some rows see, a column each."""
         xp, (samples, channels) = namespace(padded), padded.shape[:2]

@@ -73,16 +73,16 @@ class CrossEntropyLoss(LabelLoss):
 
     def __call__(self, output: Array, target: Array, sample_weight: Array | None = None) -> tuple[Array, Array]:
         """Return the loss, and its gradient with respect to the output; see `Loss`."""
+        if sample_weight is None and self.weight is None and self.reduction == "mean":
+            return cross_entropy(output, target, self)
+        return self.in_full(output, target, sample_weight)
+
+    def in_full(self, output: Array, target: Array, sample_weight: Array | None) -> tuple[Array, Array]:
+        """Take every kind of target, with every option."""
         self._check(output, target)
         if not is_integral(target):
             counts = None if sample_weight is None else self._row_counts(output, sample_weight)
             return self._soft(output, target, counts, self._divisor(output, counts), None)
-        if sample_weight is None and self.weight is None and self.reduction == "mean":
-            return cross_entropy(output, target, self)
-        return self.by_rows(output, target, sample_weight)
-
-    def by_rows(self, output: Array, target: Array, sample_weight: Array | None) -> tuple[Array, Array]:
-        """Take labels, with every option."""
         rows = self._rows(output, target, sample_weight)
         weights = self._row_weights(output, rows)
         divisor = self._divisor(output, weights)
@@ -149,9 +149,9 @@ class CrossEntropyLoss(LabelLoss):
 
 
 @fused
-def cross_entropy(output: Array, labels: Array, loss: CrossEntropyLoss) -> tuple[Array, Array]:
+def cross_entropy(output: Array, target: Array, loss: CrossEntropyLoss) -> tuple[Array, Array]:
     """Return the mean over rows that all count alike, unless ignored, and its gradient."""
-    return loss.by_rows(output, labels, None)
+    return loss.in_full(output, target, None)
 
 
 def _neither(target: Array, shape: tuple[Any, ...]) -> str:

@@ -3,12 +3,28 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from nnxp._backend import Array, namespace
+from nnxp._backend import Array, fused, namespace
 from nnxp._checks import check_number
 from nnxp.optimizers.optimizer import Decay, Optimizer, blend, with_decay
 from nnxp.schedules import Schedule
 
 __all__ = ["Adadelta"]
+
+
+@fused
+def adadelta(
+    theta: Array, gradient: Array, square: Array, moved: Array, rho: float, eps: float, rate: Any, weight_decay: float
+) -> None:
+    """Move one run: ``theta -= rate * sqrt(moved + eps) / sqrt(square + eps) * gradient``, and both averages."""
+    xp = namespace(theta)
+    gradient = with_decay(theta, gradient, weight_decay)
+    blend(square, gradient * gradient, rho)
+    step = xp.sqrt(moved + eps)
+    step /= xp.sqrt(square + eps)
+    step *= gradient
+    blend(moved, step * step, rho)
+    step *= rate
+    theta -= step
 
 
 @dataclass(frozen=True)
@@ -64,13 +80,6 @@ class Adadelta(Optimizer):
         self, theta: Array, gradient: Array, state: dict[str, Array], lr: Any, t: Any, weight_decay: float
     ) -> None:
         """Move one run, in place; see `Optimizer.step_run`."""
-        xp = namespace(theta)
-        gradient = with_decay(theta, gradient, weight_decay)
-        square, moved = state["square_avg"], state["acc_delta"]
-        blend(square, gradient * gradient, self.rho)
-        step = xp.sqrt(moved + self.eps)
-        step /= xp.sqrt(square + self.eps)
-        step *= gradient
-        blend(moved, step * step, self.rho)
-        step *= lr
-        theta -= step
+        adadelta(
+            theta, gradient, state["square_avg"], state["acc_delta"], self.rho, self.eps, lr, weight_decay
+        )  # fmt: skip

@@ -3,11 +3,23 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from nnxp._backend import Array, namespace
+from nnxp._backend import Array, fused, namespace
 from nnxp.optimizers.optimizer import Decay, Optimizer, with_decay
 from nnxp.schedules import Schedule
 
 __all__ = ["Adagrad"]
+
+
+@fused
+def adagrad(theta: Array, gradient: Array, total: Array, eps: float, rate: Any, weight_decay: float) -> None:
+    """Move one run: ``theta -= rate * gradient / (sqrt(total) + eps)``, the square added to the total before."""
+    gradient = with_decay(theta, gradient, weight_decay)
+    total += gradient * gradient
+    denominator = namespace(theta).sqrt(total)
+    denominator += eps
+    step = gradient / denominator
+    step *= rate
+    theta -= step
 
 
 @dataclass(frozen=True)
@@ -65,11 +77,4 @@ class Adagrad(Optimizer):
         self, theta: Array, gradient: Array, state: dict[str, Array], lr: Any, t: Any, weight_decay: float
     ) -> None:
         """Move one run, in place; see `Optimizer.step_run`."""
-        gradient = with_decay(theta, gradient, weight_decay)
-        total = state["sum"]
-        total += gradient * gradient
-        denominator = namespace(theta).sqrt(total)
-        denominator += self.eps
-        step = gradient / denominator
-        step *= lr / (1.0 + (t - 1) * self.lr_decay)
-        theta -= step
+        adagrad(theta, gradient, state["sum"], self.eps, lr / (1.0 + (t - 1) * self.lr_decay), weight_decay)

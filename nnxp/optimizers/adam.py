@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from nnxp._backend import Array, fused, namespace
-from nnxp.optimizers.optimizer import Decay, Optimizer, blend, with_decay
+from nnxp.optimizers.optimizer import Decay, Optimizer, blend, shrink, with_decay
 from nnxp.schedules import Schedule
 
 __all__ = ["Adam", "AdamW"]
@@ -27,8 +27,7 @@ def adam(
     denominator += eps
     step = mean / denominator
     step *= rate
-    if type(keep) is not float or keep != 1.0:
-        theta *= keep
+    shrink(theta, keep)
     theta -= step
 
 

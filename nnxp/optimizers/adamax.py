@@ -3,11 +3,28 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from nnxp._backend import Array, namespace
+from nnxp._backend import Array, fused, namespace
 from nnxp.optimizers.optimizer import Decay, Optimizer, blend, with_decay
 from nnxp.schedules import Schedule
 
 __all__ = ["Adamax"]
+
+
+@fused
+def adamax(
+    theta: Array, gradient: Array, mean: Array, largest: Array,
+    beta1: float, beta2: float, eps: float, rate: Any, weight_decay: float,
+) -> None:  # fmt: skip
+    """Move one run: ``theta -= rate * mean / largest``, both moved before."""
+    xp = namespace(theta)
+    gradient = with_decay(theta, gradient, weight_decay)
+    blend(mean, gradient, beta1)
+    size = xp.abs(gradient)
+    size += eps
+    largest[...] = xp.maximum(beta2 * largest, size)
+    step = mean / largest
+    step *= rate
+    theta -= step
 
 
 @dataclass(frozen=True)
@@ -63,14 +80,6 @@ class Adamax(Optimizer):
         self, theta: Array, gradient: Array, state: dict[str, Array], lr: Any, t: Any, weight_decay: float
     ) -> None:
         """Move one run, in place; see `Optimizer.step_run`."""
-        xp = namespace(theta)
         beta1, beta2 = self.betas
-        gradient = with_decay(theta, gradient, weight_decay)
-        mean, largest = state["exp_avg"], state["exp_inf"]
-        blend(mean, gradient, beta1)
-        size = xp.abs(gradient)
-        size += self.eps
-        largest[...] = xp.maximum(beta2 * largest, size)
-        step = mean / largest
-        step *= lr / (1.0 - beta1**t)
-        theta -= step
+        rate = lr / (1.0 - beta1**t)
+        adamax(theta, gradient, state["exp_avg"], state["exp_inf"], beta1, beta2, self.eps, rate, weight_decay)

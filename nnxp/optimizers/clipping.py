@@ -3,13 +3,33 @@
 import math
 from typing import TYPE_CHECKING
 
-from nnxp._backend import Array, constant
+from nnxp._backend import Array, constant, fused, namespace
 from nnxp._checks import check_number
 
 if TYPE_CHECKING:
     from nnxp.network import Network
 
 __all__ = ["clip_grad_norm", "clip_grad_value"]
+
+
+@fused
+def gradient_norm(gradient: Array, order: float) -> Array:
+    """Return the norm of a vector."""
+    norm: Array = namespace(gradient).linalg.vector_norm(gradient, ord=order)
+    return norm
+
+
+@fused
+def scale_gradient(gradient: Array, factor: Array) -> None:
+    """Multiply in place by a 0-d array."""
+    gradient *= factor
+
+
+@fused
+def cut_gradient(gradient: Array, limit: float) -> None:
+    """Cut entries off at ``-limit`` and ``limit``, in place."""
+    xp = namespace(gradient)
+    gradient[...] = xp.minimum(xp.maximum(gradient, constant(-limit, gradient)), constant(limit, gradient))
 
 
 def clip_grad_norm(net: "Network", max_norm: float, norm_type: float = 2.0) -> Array:
@@ -41,7 +61,7 @@ def clip_grad_norm(net: "Network", max_norm: float, norm_type: float = 2.0) -> A
     xp, gradient = net.device.xp, net.gradient
     with net.device.context():
         pieces = [gradient[run.start : run.stop] for run in net.runs()]
-        norms = [xp.linalg.vector_norm(piece, ord=norm_type) for piece in pieces]
+        norms = [gradient_norm(piece, norm_type) for piece in pieces]
         norm = (
             norms[0]
             if len(norms) == 1
@@ -49,7 +69,7 @@ def clip_grad_norm(net: "Network", max_norm: float, norm_type: float = 2.0) -> A
         )
         coefficient = xp.minimum(max_norm / (norm + 1e-6), constant(1.0, gradient))
         for piece in pieces:
-            piece *= coefficient
+            scale_gradient(piece, coefficient)
     return norm
 
 
@@ -69,9 +89,7 @@ def clip_grad_value(net: "Network", clip_value: float) -> None:
         If `clip_value` is negative.
     """
     check_number("clip_grad_value", "clip_value", clip_value, low=0.0)
-    xp, gradient = net.device.xp, net.gradient
+    gradient = net.gradient
     with net.device.context():
-        low, high = constant(-clip_value, gradient), constant(clip_value, gradient)
         for run in net.runs():
-            piece = gradient[run.start : run.stop]
-            piece[...] = xp.minimum(xp.maximum(piece, low), high)
+            cut_gradient(gradient[run.start : run.stop], float(clip_value))

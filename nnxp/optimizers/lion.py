@@ -3,11 +3,21 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from nnxp._backend import Array, namespace
-from nnxp.optimizers.optimizer import Decay, Optimizer, blend
+from nnxp._backend import Array, fused, namespace
+from nnxp.optimizers.optimizer import Decay, Optimizer, blend, shrink
 from nnxp.schedules import Schedule
 
 __all__ = ["Lion"]
+
+
+@fused
+def lion(theta: Array, gradient: Array, mean: Array, beta1: float, beta2: float, rate: Any, keep: Any) -> None:
+    """Move one run: ``theta = keep * theta - rate * sign(a blend of mean and gradient)``, then the average."""
+    direction = beta1 * mean
+    direction += (1.0 - beta1) * gradient
+    shrink(theta, keep)
+    theta -= rate * namespace(theta).sign(direction)
+    blend(mean, gradient, beta2)
 
 
 @dataclass(frozen=True)
@@ -59,10 +69,4 @@ class Lion(Optimizer):
     ) -> None:
         """Move one run, in place; see `Optimizer.step_run`."""
         beta1, beta2 = self.betas
-        mean = state["exp_avg"]
-        direction = beta1 * mean
-        direction += (1.0 - beta1) * gradient
-        if weight_decay:
-            theta *= 1.0 - lr * weight_decay
-        theta -= lr * namespace(theta).sign(direction)
-        blend(mean, gradient, beta2)
+        lion(theta, gradient, state["exp_avg"], beta1, beta2, lr, 1.0 - lr * weight_decay if weight_decay else 1.0)

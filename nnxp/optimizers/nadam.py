@@ -3,11 +3,29 @@
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from nnxp._backend import Array, namespace
-from nnxp.optimizers.optimizer import Decay, Optimizer, blend, with_decay
+from nnxp._backend import Array, fused, namespace
+from nnxp.optimizers.optimizer import Decay, Optimizer, blend, shrink, with_decay
 from nnxp.schedules import Schedule
 
 __all__ = ["NAdam"]
+
+
+@fused
+def nadam(
+    theta: Array, gradient: Array, mean: Array, square: Array,
+    beta1: float, beta2: float, eps: Any, now: Any, ahead: Any, keep: Any, weight_decay: float,
+) -> None:  # fmt: skip
+    """Move one run: ``theta = keep * theta - (now * gradient + ahead * mean) / (sqrt(square) + eps)``."""
+    gradient = with_decay(theta, gradient, weight_decay)
+    blend(mean, gradient, beta1)
+    blend(square, gradient * gradient, beta2)
+    denominator = namespace(theta).sqrt(square)
+    denominator += eps
+    step = gradient * now
+    step += mean * ahead
+    step /= denominator
+    shrink(theta, keep)
+    theta -= step
 
 
 @dataclass(frozen=True)
@@ -80,18 +98,12 @@ class NAdam(Optimizer):
     ) -> None:
         """Move one run, in place; see `Optimizer.step_run`."""
         beta1, beta2 = self.betas
-        if self.decoupled_weight_decay:
-            theta *= 1.0 - lr * weight_decay
-        else:
-            gradient = with_decay(theta, gradient, weight_decay)
-        mean, square = state["exp_avg"], state["exp_avg_sq"]
-        blend(mean, gradient, beta1)
-        blend(square, gradient * gradient, beta2)
-        product, next_mu = state["mu_product"], self._momentum(t + 1)
-        # `product` is a device's: its factors stay arrays of one number, and are never read.
-        step = gradient * (lr * (1.0 - self._momentum(t)) / (1.0 - product))
-        step += mean * (lr * next_mu / (1.0 - product * next_mu))
-        denominator = namespace(theta).sqrt(square / (1.0 - beta2**t))
-        denominator += self.eps
-        step /= denominator
-        theta -= step
+        keep = 1.0 - lr * weight_decay if self.decoupled_weight_decay else 1.0
+        # `product` is a device's: what is made of it stays an array of one number, and is never read.
+        product, mu, next_mu = state["mu_product"][0], self._momentum(t), self._momentum(t + 1)
+        root = (1.0 - beta2**t) ** 0.5
+        now, ahead = lr * root * (1.0 - mu) / (1.0 - product), lr * root * next_mu / (1.0 - product * next_mu)
+        nadam(
+            theta, gradient, state["exp_avg"], state["exp_avg_sq"], beta1, beta2, self.eps * root,
+            now, ahead, keep, 0.0 if self.decoupled_weight_decay else weight_decay,
+        )  # fmt: skip

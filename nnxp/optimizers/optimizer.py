@@ -10,7 +10,7 @@ from nnxp.schedules import Schedule
 if TYPE_CHECKING:
     from nnxp.network import Network
 
-__all__ = ["Decay", "Optimizer", "blend", "with_decay"]
+__all__ = ["Decay", "Optimizer", "blend", "shrink", "with_decay"]
 
 Decay = Literal["all", "weights"]
 
@@ -87,18 +87,11 @@ class Optimizer:
         state = self.claim(net)
         t = net.step - net.optimizer_start + 1
         lr = self.rate(net)
-        theta, gradient = net.theta, net.gradient
         with net.device.context():
             self.begin_update(state, t)
-            for start, stop, lr_scale, decay in net.runs(weights_only=self.decay == "weights"):
-                self.step_run(
-                    theta[start:stop],
-                    gradient[start:stop],
-                    {name: v if name in self.scalars else v[start:stop] for name, v in state.items()},
-                    lr * lr_scale,
-                    t,
-                    self.weight_decay if decay else 0.0,
-                )
+            for theta, gradient, views, lr_scale, decay in net.stretches(state, self.scalars, self.decay == "weights"):
+                # The dict is the step's own: what it might put there must not stay.
+                self.step_run(theta, gradient, views.copy(), lr * lr_scale, t, self.weight_decay if decay else 0.0)
         net.advance()
 
     def claim(self, net: "Network") -> dict[str, Array]:
@@ -151,3 +144,9 @@ def blend(average: Array, value: Array, beta: float) -> None:
     """Move an exponential average in place, ``average = beta * average + (1 - beta) * value``."""
     average *= beta
     average += (1.0 - beta) * value
+
+
+def shrink(theta: Array, keep: Any) -> None:
+    """Decay apart from the gradient, ``theta *= keep``: nothing is done where nothing decays."""
+    if type(keep) is not float or keep != 1.0:
+        theta *= keep

@@ -3,11 +3,29 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from nnxp._backend import Array, namespace
-from nnxp.optimizers.optimizer import Decay, Optimizer, blend, with_decay
+from nnxp._backend import Array, fused, namespace
+from nnxp.optimizers.optimizer import Decay, Optimizer, blend, shrink, with_decay
 from nnxp.schedules import Schedule
 
 __all__ = ["RAdam"]
+
+
+@fused
+def radam(
+    theta: Array, gradient: Array, mean: Array, square: Array,
+    beta1: float, beta2: float, eps: float, rate: Any, rectification: Any, trusted: Any, keep: Any, weight_decay: float,
+) -> None:  # fmt: skip
+    """Move one run: ``theta = keep * theta - rate * mean``, the step rectified by the variance if it is trusted."""
+    xp = namespace(theta)
+    gradient = with_decay(theta, gradient, weight_decay)
+    blend(mean, gradient, beta1)
+    blend(square, gradient * gradient, beta2)
+    step = mean * rate
+    if trusted is not False:
+        factor = rectification / (xp.sqrt(square) + eps)
+        step *= factor if trusted is True else xp.where(trusted, factor, xp.ones_like(factor))
+    shrink(theta, keep)
+    theta -= step
 
 
 @dataclass(frozen=True)
@@ -69,29 +87,23 @@ class RAdam(Optimizer):
     ) -> None:
         """Move one run, in place; see `Optimizer.step_run`."""
         beta1, beta2 = self.betas
-        if self.decoupled_weight_decay:
-            theta *= 1.0 - lr * weight_decay
-        else:
-            gradient = with_decay(theta, gradient, weight_decay)
-        mean, square = state["exp_avg"], state["exp_avg_sq"]
-        blend(mean, gradient, beta1)
-        blend(square, gradient * gradient, beta2)
-        step = mean * (lr / (1.0 - beta1**t))
-        self._rectify(step, square, t)
-        theta -= step
+        keep = 1.0 - lr * weight_decay if self.decoupled_weight_decay else 1.0
+        rectification, trusted = self._rectification(t)
+        radam(
+            theta, gradient, state["exp_avg"], state["exp_avg_sq"], beta1, beta2, self.eps, lr / (1.0 - beta1**t),
+            rectification, trusted, keep, 0.0 if self.decoupled_weight_decay else weight_decay,
+        )  # fmt: skip
 
-    def _rectify(self, step: Array, square: Array, t: Any) -> None:
-        """Multiply the step by ``r_t / sqrt(v_hat)`` where the variance can be trusted."""
+    def _rectification(self, t: Any) -> tuple[Any, Any]:
+        """Return ``r_t * sqrt(1 - beta2**t)``, and whether the variance can be trusted."""
         power = self.betas[1] ** t
         rho_inf = 2.0 / (1.0 - self.betas[1]) - 1.0
         rho = rho_inf - 2.0 * t * power / (1.0 - power)
         trusted = rho > 5.0
         if trusted is False or rho_inf <= 5.0:
-            return
-        xp = namespace(step)
+            return 1.0, False
         if trusted is not True:
             # On a device both branches are computed; where the other one is taken, r_t is made a harmless 1.
-            rho = xp.where(trusted, rho, xp.full_like(rho, rho_inf))
+            rho = namespace(rho).where(trusted, rho, namespace(rho).full_like(rho, rho_inf))
         rectification = (rho - 4.0) * (rho - 2.0) * rho_inf / ((rho_inf - 4.0) * (rho_inf - 2.0) * rho)
-        factor = (rectification * (1.0 - power)) ** 0.5 / (xp.sqrt(square) + self.eps)
-        step *= factor if trusted is True else xp.where(trusted, factor, xp.ones_like(factor))
+        return (rectification * (1.0 - power)) ** 0.5, trusted

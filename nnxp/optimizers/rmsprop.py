@@ -3,11 +3,33 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from nnxp._backend import Array, constant, namespace
+from nnxp._backend import Array, constant, fused, namespace
 from nnxp.optimizers.optimizer import Decay, Optimizer, blend, with_decay
 from nnxp.schedules import Schedule
 
 __all__ = ["RMSprop"]
+
+
+@fused
+def rmsprop(
+    theta: Array, gradient: Array, square: Array, mean: Array | None, buffer: Array | None,
+    alpha: float, eps: float, rate: Any, momentum: float, weight_decay: float,
+) -> None:  # fmt: skip
+    """Move one run: ``theta -= rate * gradient / (sqrt(square) + eps)``, by way of the buffer if there is one."""
+    xp = namespace(theta)
+    gradient = with_decay(theta, gradient, weight_decay)
+    blend(square, gradient * gradient, alpha)
+    if mean is not None:
+        blend(mean, gradient, alpha)
+        square = xp.maximum(square - mean * mean, constant(0.0, square))
+    denominator = xp.sqrt(square)
+    denominator += eps
+    step = gradient / denominator
+    if buffer is not None:
+        buffer *= momentum
+        buffer += step
+        step = buffer
+    theta -= rate * step
 
 
 @dataclass(frozen=True)
@@ -71,20 +93,7 @@ class RMSprop(Optimizer):
         self, theta: Array, gradient: Array, state: dict[str, Array], lr: Any, t: Any, weight_decay: float
     ) -> None:
         """Move one run, in place; see `Optimizer.step_run`."""
-        xp = namespace(theta)
-        gradient = with_decay(theta, gradient, weight_decay)
-        square = state["square_avg"]
-        blend(square, gradient * gradient, self.alpha)
-        if self.centered:
-            mean = state["grad_avg"]
-            blend(mean, gradient, self.alpha)
-            square = xp.maximum(square - mean * mean, constant(0.0, square))
-        denominator = xp.sqrt(square)
-        denominator += self.eps
-        step = gradient / denominator
-        if self.momentum:
-            buffer = state["momentum_buffer"]
-            buffer *= self.momentum
-            buffer += step
-            step = buffer
-        theta -= lr * step
+        rmsprop(
+            theta, gradient, state["square_avg"], state.get("grad_avg"), state.get("momentum_buffer"),
+            self.alpha, self.eps, lr, self.momentum, weight_decay,
+        )  # fmt: skip

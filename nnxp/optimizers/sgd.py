@@ -3,12 +3,30 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from nnxp._backend import Array, namespace
+from nnxp._backend import Array, fused, namespace
 from nnxp._checks import check_number, message
 from nnxp.optimizers.optimizer import Decay, Optimizer, with_decay
 from nnxp.schedules import Schedule
 
 __all__ = ["SGD"]
+
+
+@fused
+def sgd(theta: Array, gradient: Array, rate: Any, weight_decay: float) -> None:
+    """Move one run: ``theta -= rate * gradient``."""
+    theta -= rate * with_decay(theta, gradient, weight_decay)
+
+
+@fused
+def sgd_with_momentum(
+    theta: Array, gradient: Array, buffer: Array,
+    rate: Any, momentum: float, share: Any, nesterov: bool, weight_decay: float,
+) -> None:  # fmt: skip
+    """Move one run: ``theta -= rate * buffer`` with ``buffer = momentum * buffer + share * gradient``."""
+    gradient = with_decay(theta, gradient, weight_decay)
+    buffer *= momentum
+    buffer += gradient if type(share) is float and share == 1.0 else share * gradient
+    theta -= rate * (gradient + momentum * buffer if nesterov else buffer)
 
 
 @dataclass(frozen=True)
@@ -71,17 +89,13 @@ class SGD(Optimizer):
         self, theta: Array, gradient: Array, state: dict[str, Array], lr: Any, t: Any, weight_decay: float
     ) -> None:
         """Move one run, in place; see `Optimizer.step_run`."""
-        step = gradient = with_decay(theta, gradient, weight_decay)
         if self.momentum:
-            buffer = state["momentum_buffer"]
-            buffer *= self.momentum
-            buffer += self._damped(gradient, t)
-            step = gradient + self.momentum * buffer if self.nesterov else buffer
-        theta -= lr * step
+            buffer, share = state["momentum_buffer"], self._share(t) if self.dampening else 1.0
+            sgd_with_momentum(theta, gradient, buffer, lr, self.momentum, share, self.nesterov, weight_decay)
+        else:
+            sgd(theta, gradient, lr, weight_decay)
 
-    def _damped(self, gradient: Array, t: Any) -> Array:
-        if self.dampening == 0:
-            return gradient
-        xp = namespace(gradient)
-        later = min(t - 1, 1) if isinstance(t, int) else xp.minimum(t - 1.0, xp.ones_like(t))
-        return (1.0 - self.dampening * later) * gradient
+    def _share(self, t: Any) -> Any:
+        """Return how much of a gradient goes into the buffer: all of the first."""
+        later = min(t - 1, 1) if isinstance(t, int) else namespace(t).minimum(t - 1.0, namespace(t).ones_like(t))
+        return 1.0 - self.dampening * later

@@ -1,8 +1,8 @@
 """Faster twins for NumPy's arrays: compiled by Numba where the extra ``fast`` is installed, else in blocks.
 
 Each is a function of one name and the same arguments as the plain one that it replaces (see ``fused.py``), and
-is held against it by a test. Nothing here is imported before the first array that is large enough: small
-networks stay with NumPy, and start as quickly. The environment's ``NNXP_FAST=0`` switches all of it off.
+is held against it by a test. Nothing here is imported before the first array that is large enough, so that
+starting stays quick. The environment's ``NNXP_FAST=0`` switches all of it off.
 """
 
 import os
@@ -16,8 +16,46 @@ __all__ = ["FASTER", "PATHS"]
 PATHS: dict[str, Path] = {
     path.name: path
     for path in (
-        Path("adam", "optimizers", least=2**14),
-        Path("cross_entropy", "losses", least=512),
+        Path("adam", "adams", least=0, elementwise=True),
+        Path("adamax", "adams", least=0, elementwise=True),
+        Path("nadam", "adams", least=0, elementwise=True),
+        Path("radam", "adams", least=0, elementwise=True),
+        Path("adadelta", "optimizers", least=0, elementwise=True),
+        Path("adagrad", "optimizers", least=0, elementwise=True),
+        Path("lion", "optimizers", least=0, elementwise=True),
+        Path("rmsprop", "optimizers", least=0, elementwise=True),
+        Path("sgd", "optimizers", least=2**13, elementwise=True),
+        Path("sgd_with_momentum", "optimizers", least=0, elementwise=True),
+        Path("gradient_norm", "clipping", least=2**15, compiled=False),
+        Path("scale_gradient", "clipping", least=2**15, compiled=False),
+        Path("cut_gradient", "clipping", least=2**12, compiled=False),
+        Path("matmul", "matmul", least=2**12),
+        Path("affine", "matmul", least=2**12),
+        Path("dense_forward", "dense", least=0),
+        Path("dense_backward", "dense", least=0),
+        Path("normalised", "normalisation", least=2**10),
+        Path("norm_backward", "normalisation", least=2**10),
+        Path("rms_normalised", "normalisation", least=2**10),
+        Path("rms_backward", "normalisation", least=2**10),
+        Path("attention_shares", "attention", least=2**12, compiled=False),
+        Path("attention_mix", "attention", least=2**14, compiled=False),
+        Path("attention_backward", "attention", least=2**12, compiled=False),
+        *(Path(name, "activations", least=2**11) for name in ("gelu", "gelu_tanh", "sigmoid", "silu")),
+        *(Path(f"{name}_backward", "activations", least=2**13) for name in ("relu", "sigmoid", "tanh")),
+        Path("relu", "activations", least=2**13),
+        Path("shares", "softmax", least=2**11),
+        Path("shares_backward", "softmax", least=2**11),
+        Path("kept", "noise", least=2**7),
+        Path("masked", "noise", least=2**13),
+        Path("cross_entropy", "losses", least=0),
+        Path("convolve", "convolution", least=2**13, compiled=False),
+        Path("input_gradient", "convolution", least=2**13, compiled=False),
+        Path("weight_gradient", "convolution", least=2**13, compiled=False),
+        Path("window_maxima", "pooling", least=2**13),
+        Path("route_maxima", "pooling", least=2**13),
+        Path("sum_by_index", "embedding", least=2**10),
+        Path("recur", "recurrent", least=2**12),
+        Path("recur_backward", "recurrent", least=2**12),
     )
 }
 

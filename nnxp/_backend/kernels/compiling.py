@@ -1,11 +1,13 @@
 """How Numba compiles the kernels. Only their rooms import this, so that nothing else waits for Numba."""
 
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numba
 
-__all__ = ["compiled"]
+__all__ = ["compiled", "compiled_exactly"]
 
 # What lets loops become vector instructions, but for the two flags that would let NaN and infinity mean anything.
 _MATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
@@ -13,5 +15,23 @@ _MATH = {"reassoc", "contract", "arcp", "nsz", "afn"}
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a function at its first call for its arguments' types, keep it on disk, and let others run meanwhile."""
-    result: Callable[..., Any] = numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_MATH)(function)
+    return _kept(numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=_MATH)(function))
+
+
+def compiled_exactly(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile likewise, every operation as it is written: enough where elements never meet, with NumPy's bits."""
+    return _kept(numba.njit(nogil=True, cache=True, error_model="numpy")(function))
+
+
+def _kept(dispatcher: Any) -> Callable[..., Any]:
+    # What is kept holds the code of functions from other rooms too, but Numba looks at the time of its own file alone.
+    dispatcher._cache._cache_file._source_stamp = _stamp()
+    result: Callable[..., Any] = dispatcher
     return result
+
+
+@cache
+def _stamp() -> tuple[int, int]:
+    """Return the time of the newest room, and the size of all."""
+    found = [room.stat() for room in Path(__file__).parent.glob("*.py")]
+    return max(each.st_mtime_ns for each in found), sum(each.st_size for each in found)

@@ -12,9 +12,11 @@ __all__ = ["cross_entropy"]
 
 def cross_entropy(output: Any, labels: Any, loss: Any) -> Any:
     """Take rows of logits whose labels are all classes; what is ignored or invalid is for the plain way."""
-    if output.ndim != 2 or not output.flags.c_contiguous or not labels.flags.c_contiguous:
+    if type(labels) is not np.ndarray or labels.dtype != np.int64 or labels.shape != output.shape[:1]:
         return NotImplemented
-    if not len(output) or 0 <= loss.ignore_index < output.shape[1]:
+    if output.ndim != 2 or not output.size or 0 <= loss.ignore_index < output.shape[1]:
+        return NotImplemented
+    if not output.flags.c_contiguous or not labels.flags.c_contiguous:
         return NotImplemented
     number = output.dtype.type
     dy = np.empty_like(output)

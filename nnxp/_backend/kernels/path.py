@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from nnxp._backend.fused import SPECIFICATIONS
+from nnxp._backend.kernels.blocks import in_blocks
+
 __all__ = ["Path", "numba_is_here"]
 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
@@ -32,10 +35,12 @@ class Path:
         From how many elements of its first array it pays.
     compiled : bool
         Whether the room is compiled by Numba; without it the path is closed then.
+    elementwise : bool
+        Whether the function works in place, element by element: without Numba it then runs in blocks.
     """
 
-    def __init__(self, name: str, room: str, *, least: int, compiled: bool = True) -> None:
-        self.name, self.room, self.least, self.compiled = name, room, least, compiled
+    def __init__(self, name: str, room: str, *, least: int, compiled: bool = True, elementwise: bool = False) -> None:
+        self.name, self.room, self.least, self.compiled, self.elementwise = name, room, least, compiled, elementwise
         self._kernel: Callable[..., Any] | None = None
 
     def __call__(self, x: Any, *args: Any) -> Any:
@@ -45,10 +50,10 @@ class Path:
         return (self._kernel or self._load())(x, *args)
 
     def _load(self) -> Callable[..., Any]:
-        if self.compiled and not numba_is_here():
-            self._kernel = _closed
-        else:
+        if not self.compiled or numba_is_here():
             self._kernel = getattr(import_module(f"nnxp._backend.kernels.{self.room}"), self.name)
+        else:
+            self._kernel = in_blocks(SPECIFICATIONS[self.name]) if self.elementwise else _closed
         return self._kernel
 
 

@@ -9,6 +9,7 @@ from nnxp.layers.attention.composite import check_sequence
 from nnxp.layers.attention.dot_product import AttentionCache
 from nnxp.layers.attention.masks import Extent
 from nnxp.layers.layer import Views, rows
+from nnxp.layers.linear import mapped
 
 if TYPE_CHECKING:
     from nnxp.layers.attention.multihead import MultiheadAttention
@@ -17,6 +18,7 @@ __all__ = [
     "PARTS",
     "Passed",
     "extent_of",
+    "gradient_places",
     "join",
     "lengthen",
     "pieces",
@@ -85,40 +87,43 @@ def project(layer: "MultiheadAttention", p: Views, inputs: Sequence[Array]) -> l
     query, key, value = inputs
     size = layer.embed_dim
     if query is key and key is value:
-        packed = rows(query) @ p.in_proj_weight.T
-        if layer.bias:
-            packed += p.in_proj_bias
+        bias = p.in_proj_bias if layer.bias else None
+        packed = mapped(rows(query), p.in_proj_weight, bias)
         return [split(packed[:, i * size : (i + 1) * size], query.shape[:2], layer) for i in range(3)]
     weights, biases = pieces(layer, p)
-    projected = [rows(x) @ weight.T for x, weight in zip(inputs, weights, strict=True)]
-    for x, bias in zip(projected, biases, strict=bool(biases)):
-        x += bias
+    three = zip(inputs, weights, biases or (None, None, None), strict=True)
+    projected = [mapped(rows(x), weight, bias) for x, weight, bias in three]
     return [split(y, x.shape[:2], layer) for y, x in zip(projected, inputs, strict=True)]
+
+
+def gradient_places(layer: "MultiheadAttention", inputs: Sequence[Array]) -> tuple[list[Array], list[Array]]:
+    """Return where the gradients of q, k and v go, as rows (.., embed_dim) and as heads (N, H, length, D).
+
+    Where all three inputs are one array the rows are a single matrix (.., 3 * embed_dim).
+    """
+    query, key, value = inputs
+    xp, size = namespace(query), layer.embed_dim
+    together = query is key and key is value
+    widths = ((query, 3 * size),) if together else ((x, size) for x in inputs)
+    matrices = [
+        xp.empty((x.shape[0] * x.shape[1], width), dtype=query.dtype, device=query.device) for x, width in widths
+    ]
+    parts = [matrices[0][:, i * size : (i + 1) * size] for i in range(3)] if together else matrices
+    return matrices, [split(part, x.shape[:2], layer) for part, x in zip(parts, inputs, strict=True)]
 
 
 def project_backward(
     layer: "MultiheadAttention", g: Views, inputs: Sequence[Array], gradients: Sequence[Array]
-) -> list[Array]:
-    """Write the gradients of the maps, given those of q, k and v; return the latter as rows.
-
-    Three matrices (.., embed_dim), or where all three inputs are one array a single one (.., 3 * embed_dim).
-    """
-    query, key, value = inputs
-    if query is key and key is value:
-        xp = namespace(query)
-        packed = xp.stack([unsplit(d, layer) for d in gradients], axis=2)
-        packed = xp.reshape(packed, (query.shape[0] * query.shape[1], 3 * layer.embed_dim))
-        matmul(packed.T, rows(query), out=g.in_proj_weight)
-        if layer.bias:
-            g.in_proj_bias[...] = sum_rows(packed)
-        return [packed]
-    flat = [rows(join(d, layer)) for d in gradients]
-    weights, biases = pieces(layer, g)
-    for d, x, weight in zip(flat, inputs, weights, strict=True):
+) -> None:
+    """Write the gradients of the maps, given those of q, k and v as rows; see `gradient_places`."""
+    if len(gradients) == 1:
+        weights, biases = [g.in_proj_weight], [g.in_proj_bias] if layer.bias else []
+    else:
+        weights, biases = pieces(layer, g)
+    for d, x, weight in zip(gradients, inputs, weights, strict=False):
         matmul(d.T, rows(x), out=weight)
-    for d, bias in zip(flat, biases, strict=bool(biases)):
+    for d, bias in zip(gradients, biases, strict=bool(biases)):
         bias[...] = sum_rows(d)
-    return flat
 
 
 def lengthen(layer: "MultiheadAttention", p: Views, k: Array, v: Array) -> tuple[Array, Array]:
@@ -137,10 +142,11 @@ def lengthen(layer: "MultiheadAttention", p: Views, k: Array, v: Array) -> tuple
     return longer[0], longer[1]
 
 
-def shorten(layer: "MultiheadAttention", g: Views, keys: int, dk: Array, dv: Array) -> tuple[Array, Array]:
-    """Write the gradients of the layer's own key and value; return those of the `keys` given."""
-    if layer.add_bias_kv:
-        for d, name in ((dk, "bias_k"), (dv, "bias_v")):
+def shorten(layer: "MultiheadAttention", g: Views, longer: Sequence[Array], places: Sequence[Array]) -> None:
+    """Write the gradients of the layer's own key and value, and those of the keys and values given to their places."""
+    for d, place, name in zip(longer, places, ("bias_k", "bias_v"), strict=True):
+        keys = place.shape[2]
+        if layer.add_bias_kv:
             own = namespace(d).sum(d[:, :, keys, :], axis=0)
             getattr(g, name)[...] = namespace(d).reshape(own, (1, 1, layer.embed_dim))
-    return dk[:, :, :keys, :], dv[:, :, :keys, :]
+        place[...] = d[:, :, :keys, :]

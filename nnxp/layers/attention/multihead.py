@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from nnxp._backend import Array, namespace
+from nnxp._backend import Array, matmul, namespace
 from nnxp._checks import Shape, check_number, check_positive_int
 from nnxp.initializers import xavier_normal, xavier_uniform, zeros
 from nnxp.layers.attention import heads
@@ -162,11 +162,13 @@ class MultiheadAttention(Composite):
             dropout=self.dropout,
             keep=(lambda like: mode.random.keep(like, self.dropout)) if mode.training else None,
             empty=math.nan if need_weights else 0.0,
+            need_weights=need_weights,
         )  # fmt: skip
         y, out_proj = self._parts["out_proj"].forward(p["out_proj"], heads.join(mixed, self), mode["out_proj", True])
         averaged = average_attn_weights
-        shown = (namespace(weights).mean(weights, axis=1) if averaged else weights) if need_weights else None
-        return (y, shown), heads.Passed(inputs, attention, out_proj, averaged, mode.input_gradient)
+        if weights is not None and averaged:
+            weights = namespace(weights).mean(weights, axis=1)
+        return (y, weights), heads.Passed(inputs, attention, out_proj, averaged, mode.input_gradient)
 
     def backward(
         self, p: Views, g: Views, cache: heads.Passed, dy: tuple[Array | None, Array | None]
@@ -178,25 +180,30 @@ class MultiheadAttention(Composite):
         if len(parts) == 1:
             parts = [parts[0][:, i * self.embed_dim : (i + 1) * self.embed_dim] for i in range(3)]
         weights, _ = heads.pieces(self, p)
-        return tuple(unrows(d @ weight, x) for d, weight, x in zip(parts, weights, cache.inputs, strict=True))
+        return tuple(unrows(matmul(d, weight), x) for d, weight, x in zip(parts, weights, cache.inputs, strict=True))
 
     def backward_self(self, p: Views, g: Views, cache: heads.Passed, dy: Array) -> Array | None:
         """Return the sum of the gradients of query, key and value, which were one array, in one product."""
         (packed,) = self._backward_parameters(p, g, cache, (dy, None))
-        return unrows(packed @ p.in_proj_weight, cache.inputs[0]) if cache.dx_wanted else None
+        return unrows(matmul(packed, p.in_proj_weight), cache.inputs[0]) if cache.dx_wanted else None
 
     def _backward_parameters(
         self, p: Views, g: Views, cache: heads.Passed, dy: tuple[Array | None, Array | None]
     ) -> list[Array]:
         """Go back to the affine maps of the inputs; see `project_backward`."""
         dy_out, dweights = dy
-        query, key, _ = cache.inputs
+        query = cache.inputs[0]
         xp = namespace(query)
         if dweights is not None and cache.averaged:
             dweights = dweights[:, None, :, :] / self.num_heads
         dy_out = xp.zeros_like(query) if dy_out is None else dy_out
         dheads = self._parts["out_proj"].backward(p["out_proj"], g["out_proj"], cache.out_proj, dy_out)
         dheads = heads.split(rows(dheads), query.shape[:2], self)
-        dq, dk, dv = dot_product_attention_backward(cache.attention, dheads, dweights)
-        keys = key.shape[1 if self.batch_first else 0]
-        return heads.project_backward(self, g, cache.inputs, [dq, *heads.shorten(self, g, keys, dk, dv)])
+        gradients, places = heads.gradient_places(self, cache.inputs)
+        lengthened = self.add_bias_kv or self.add_zero_attn
+        dk, dv = (xp.empty_like(x) for x in cache.attention[1:3]) if lengthened else places[1:]
+        dot_product_attention_backward(cache.attention, dheads, places[0], dk, dv, dweights)
+        if lengthened:
+            heads.shorten(self, g, (dk, dv), places[1:])
+        heads.project_backward(self, g, cache.inputs, gradients)
+        return gradients

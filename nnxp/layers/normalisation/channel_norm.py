@@ -8,7 +8,14 @@ from nnxp._backend import Array, namespace
 from nnxp._checks import Shape, check_number, check_positive_int, message
 from nnxp.layers.channels import stars
 from nnxp.layers.layer import BufferSpec, Layer, Mode, ParameterSpec, Views
-from nnxp.layers.normalisation.moments import affine, moments, norm_backward, norm_parameters, reciprocal_std
+from nnxp.layers.normalisation.moments import (
+    affine,
+    gradient_views,
+    norm_backward,
+    norm_parameters,
+    normalised,
+    reciprocal_std,
+)
 
 __all__ = ["ChannelNorm"]
 
@@ -63,26 +70,26 @@ class ChannelNorm(Layer):
         features = self.num_features if known is None else known.shape[0]
         self._check(where, "x", ("batch",), tuple(x.shape), features)
         axes: tuple[int, ...] = ()
+        weight, bias = self._columns(p, x)
         if mode.training or not self.track_running_stats:
             axes = tuple(axis for axis in range(self.first_axis, x.ndim) if axis != 1)
             n = math.prod(x.shape[axis] for axis in axes)
             if n == 1:
                 raise ValueError(message(where, f"more than 1 {self.value} when training", tuple(x.shape), self.remedy))
-            mean, variance, z = moments(x, axes)
+            y, z, rstd, mean, variance = normalised(x, weight, bias, axes, self.eps)
             if mode.training and self.track_running_stats:
                 self._track(p, mean, variance, n)
         else:
+            rstd = reciprocal_std(column(p.running_var, x), self.eps)
             z = x - column(p.running_mean, x)
-            variance = column(p.running_var, x)
-        rstd = reciprocal_std(variance, self.eps)
-        z *= rstd
-        weight, bias = self._columns(p, x)
-        return affine(z, weight, bias), (z, rstd, axes)
+            z *= rstd
+            y = affine(z, weight, bias)
+        return y, (z, rstd, axes)
 
     def backward(self, p: Views, g: Views, cache: tuple[Array, Array, tuple[int, ...]], dy: Array) -> Array:
         """Write the gradients of weight and bias; return the input's."""
         z, rstd, axes = cache
-        return norm_backward(g, self._columns(p, dy)[0], z, rstd, axes, dy)
+        return norm_backward(dy, z, rstd, self._columns(p, dy)[0], axes, *gradient_views(g))
 
     def _track(self, p: Views, mean: Array, variance: Array, n: int) -> None:
         """Move the running statistics towards this batch's, the variance being the unbiased one."""

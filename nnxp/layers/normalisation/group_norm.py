@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from nnxp._backend import Array, namespace
 from nnxp._checks import Shape, check_number, check_positive_int, message
 from nnxp.layers.layer import Layer, Mode, ParameterSpec, Views
-from nnxp.layers.normalisation.moments import affine, moments, norm_backward, norm_parameters, reciprocal_std
+from nnxp.layers.normalisation.moments import gradient_views, norm_backward, norm_parameters, normalised
 
 __all__ = ["GroupNorm"]
 
@@ -79,14 +79,12 @@ class GroupNorm(Layer):
         if x.ndim < 2 or x.shape[1] != self.num_channels:
             what = f"x of shape (batch, {self.num_channels}, *)"
             raise ValueError(message("GroupNorm.forward", what, tuple(x.shape)))
-        _, variance, z = moments(self._grouped(x), AXES)
-        rstd = reciprocal_std(variance, self.eps)
-        z *= rstd
-        return namespace(x).reshape(affine(z, *self._views(p)), x.shape), (z, rstd)
+        y, z, rstd, _, _ = normalised(self._grouped(x), *self._views(p), AXES, self.eps)
+        return namespace(x).reshape(y, x.shape), (z, rstd)
 
     def backward(self, p: Views, g: Views, cache: tuple[Array, Array], dy: Array) -> Array:
         """Write the gradients of weight and bias; return the input's."""
-        dx = norm_backward(g, self._views(p)[0], *cache, AXES, self._grouped(dy))
+        dx = norm_backward(self._grouped(dy), *cache, self._views(p)[0], AXES, *gradient_views(g))
         return namespace(dy).reshape(dx, dy.shape)
 
     def _grouped(self, x: Array) -> Array:

@@ -6,12 +6,11 @@ from nnxp._backend import Array, namespace
 from nnxp._checks import Shape, check_number, message
 from nnxp.layers.layer import Layer, Mode, ParameterSpec, Views
 from nnxp.layers.normalisation.moments import (
-    affine,
-    moments,
+    gradient_views,
     norm_backward,
     norm_parameters,
+    normalised,
     normalised_shape,
-    reciprocal_std,
 )
 
 __all__ = ["LayerNorm", "check_last_axes"]
@@ -73,17 +72,12 @@ class LayerNorm(Layer):
     def forward(self, p: Views, x: Array, mode: Mode) -> tuple[Array, tuple[Array, Array]]:
         """Return the output; the cache is ``z`` and the reciprocal standard deviations."""
         check_last_axes("LayerNorm.forward", "x", x.shape, self._sizes, batch=True)
-        _, variance, z = moments(x, self._axes(x))
-        rstd = reciprocal_std(variance, self.eps)
-        z *= rstd
-        return affine(z, *self._views(p)), (z, rstd)
+        y, z, rstd, _, _ = normalised(x, *self._views(p, x), self._axes(x), self.eps)
+        return y, (z, rstd)
 
     def backward(self, p: Views, g: Views, cache: tuple[Array, Array], dy: Array) -> Array:
         """Write the gradients of weight and bias; return the input's."""
-        weight, _ = self._views(p)
-        if weight is not None:
-            weight = namespace(dy).reshape(weight, (1,) * (dy.ndim - weight.ndim) + self._sizes)
-        return norm_backward(g, weight, *cache, self._axes(dy), dy)
+        return norm_backward(dy, *cache, self._views(p, dy)[0], self._axes(dy), *gradient_views(g))
 
     @property
     def _sizes(self) -> tuple[int, ...]:
@@ -92,8 +86,12 @@ class LayerNorm(Layer):
     def _axes(self, x: Array) -> tuple[int, ...]:
         return tuple(range(x.ndim - len(self._sizes), x.ndim))
 
-    def _views(self, p: Views) -> tuple[Array | None, Array | None]:
-        return (p.weight, p.bias if self.bias else None) if self.elementwise_affine else (None, None)
+    def _views(self, p: Views, x: Array) -> tuple[Array | None, Array | None]:
+        """Return weight and bias with as many axes as `x`."""
+        if not self.elementwise_affine:
+            return None, None
+        xp, shape = namespace(x), (*(1,) * (x.ndim - len(self._sizes)), *self._sizes)
+        return xp.reshape(p.weight, shape), (xp.reshape(p.bias, shape) if self.bias else None)
 
 
 def check_last_axes(where: str, name: str, shape: Shape, sizes: tuple[int, ...], *, batch: bool) -> None:

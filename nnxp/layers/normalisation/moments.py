@@ -7,12 +7,15 @@ then ``y = weight * z + bias``. The normalisations differ in the axes, and in th
 import math
 from typing import Any
 
-from nnxp._backend import Array, namespace
+from nnxp._backend import Array, fused, namespace
 from nnxp._checks import message
 from nnxp.initializers import ones, zeros
 from nnxp.layers.layer import ParameterSpec, Views
 
-__all__ = ["affine", "count", "moments", "norm_backward", "norm_parameters", "normalised_shape", "reciprocal_std"]
+__all__ = [
+    "affine", "count", "gradient_views", "norm_backward", "norm_parameters", "normalised", "normalised_shape",
+    "reciprocal_std",
+]  # fmt: skip
 
 Axes = tuple[int, ...]
 
@@ -40,13 +43,18 @@ def count(x: Array, axes: Axes) -> int:
     return max(1, together)
 
 
-def moments(x: Array, axes: Axes) -> tuple[Array, Array, Array]:
-    """Return the mean and the biased variance, in two passes, and what is left of `x` without its mean."""
+@fused
+def normalised(
+    x: Array, weight: Array | None, bias: Array | None, axes: Axes, eps: float
+) -> tuple[Array, Array, Array, Array, Array]:
+    """Return ``y``, ``z``, ``rstd``, the mean, and the variance, which is measured in a second pass."""
     xp, n = namespace(x), count(x, axes)
     mean = xp.sum(x, axis=axes, keepdims=True) / n
-    centred = x - mean
-    variance = xp.sum(centred * centred, axis=axes, keepdims=True) / n
-    return mean, variance, centred
+    z = x - mean
+    variance = xp.sum(z * z, axis=axes, keepdims=True) / n
+    rstd = reciprocal_std(variance, eps)
+    z *= rstd
+    return affine(z, weight, bias), z, rstd, mean, variance
 
 
 def reciprocal_std(variance: Array, eps: float) -> Array:
@@ -64,8 +72,11 @@ def affine(z: Array, weight: Array | None, bias: Array | None) -> Array:
     return y
 
 
-def norm_backward(g: Views, weight: Array | None, z: Array, rstd: Array, axes: Axes, dy: Array) -> Array:
-    """Write ``g.weight`` and ``g.bias`` where there are such; return the input's gradient.
+@fused
+def norm_backward(
+    dy: Array, z: Array, rstd: Array, weight: Array | None, axes: Axes, dweight: Array | None, dbias: Array | None
+) -> Array:
+    """Write `dweight` and `dbias` where there are such; return the input's gradient.
 
     With ``d = weight * dy`` it is ``dx = rstd * (d - mean(d) - z * mean(d * z))``, means over `axes`; without axes
     the statistics were constants, and it is ``rstd * d``. A weight is one number wherever its axis is 1 long: what
@@ -79,9 +90,8 @@ def norm_backward(g: Views, weight: Array | None, z: Array, rstd: Array, axes: A
     scale = rstd
     if weight is not None:
         rest = tuple(a for a in together if a not in common)
-        for name, part in zip(("bias", "weight"), sums, strict=True):
-            if hasattr(g, name):
-                view = getattr(g, name)
+        for view, part in zip((dbias, dweight), sums, strict=True):
+            if view is not None:
                 view[...] = xp.reshape(xp.sum(part, axis=rest) if rest else part, view.shape)
         sums = [part * weight for part in sums]
         scale = rstd * weight
@@ -93,3 +103,8 @@ def norm_backward(g: Views, weight: Array | None, z: Array, rstd: Array, axes: A
         dx -= shift * inverse
         dx -= z * (slope * inverse)
     return dx
+
+
+def gradient_views(g: Views) -> tuple[Array | None, Array | None]:
+    """Return where the gradients of weight and bias go, None where there are none."""
+    return getattr(g, "weight", None), getattr(g, "bias", None)

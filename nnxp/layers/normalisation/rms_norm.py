@@ -2,11 +2,19 @@
 
 from dataclasses import dataclass
 
-from nnxp._backend import Array, namespace
+from nnxp._backend import Array, fused, namespace
 from nnxp._checks import Shape, check_number
 from nnxp.layers.layer import Layer, Mode, ParameterSpec, Views
 from nnxp.layers.normalisation.layer_norm import check_last_axes
-from nnxp.layers.normalisation.moments import affine, count, norm_parameters, normalised_shape, reciprocal_std
+from nnxp.layers.normalisation.moments import (
+    Axes,
+    affine,
+    count,
+    gradient_views,
+    norm_parameters,
+    normalised_shape,
+    reciprocal_std,
+)
 
 __all__ = ["RMSNorm"]
 
@@ -63,24 +71,14 @@ class RMSNorm(Layer):
     def forward(self, p: Views, x: Array, mode: Mode) -> tuple[Array, tuple[Array, Array]]:
         """Return the output; the cache is ``z`` and the reciprocal roots."""
         check_last_axes("RMSNorm.forward", "x", x.shape, self._sizes, batch=True)
-        xp, axes = namespace(x), self._axes(x)
         # NumPy's epsilon is a NumPy scalar, which a stricter library would not take.
-        eps = float(xp.finfo(x.dtype).eps) if self.eps is None else self.eps
-        rstd = reciprocal_std(xp.sum(x * x, axis=axes, keepdims=True) / count(x, axes), eps)
-        z = x * rstd
-        return affine(z, p.weight if self.elementwise_affine else None, None), (z, rstd)
+        eps = float(namespace(x).finfo(x.dtype).eps) if self.eps is None else self.eps
+        y, z, rstd = rms_normalised(x, self._weight(p, x), self._axes(x), eps)
+        return y, (z, rstd)
 
     def backward(self, p: Views, g: Views, cache: tuple[Array, Array], dy: Array) -> Array:
         """Write the gradient of the weight; return the input's."""
-        (z, rstd), xp, axes = cache, namespace(dy), self._axes(dy)
-        d, dz = dy, dy * z
-        if self.elementwise_affine:
-            g.weight[...] = xp.sum(dz, axis=tuple(range(axes[0])))
-            d = dy * p.weight
-            dz *= p.weight
-        dx = d - z * (xp.sum(dz, axis=axes, keepdims=True) / count(dy, axes))
-        dx *= rstd
-        return dx
+        return rms_backward(dy, *cache, self._weight(p, dy), self._axes(dy), gradient_views(g)[0])
 
     @property
     def _sizes(self) -> tuple[int, ...]:
@@ -88,3 +86,33 @@ class RMSNorm(Layer):
 
     def _axes(self, x: Array) -> tuple[int, ...]:
         return tuple(range(x.ndim - len(self._sizes), x.ndim))
+
+    def _weight(self, p: Views, x: Array) -> Array | None:
+        """Return the weight with as many axes as `x`."""
+        if not self.elementwise_affine:
+            return None
+        return namespace(x).reshape(p.weight, (*(1,) * (x.ndim - len(self._sizes)), *self._sizes))
+
+
+@fused
+def rms_normalised(x: Array, weight: Array | None, axes: Axes, eps: float) -> tuple[Array, Array, Array]:
+    """Return ``y``, ``z`` and the reciprocal roots."""
+    rstd = reciprocal_std(namespace(x).sum(x * x, axis=axes, keepdims=True) / count(x, axes), eps)
+    z = x * rstd
+    return affine(z, weight, None), z, rstd
+
+
+@fused
+def rms_backward(dy: Array, z: Array, rstd: Array, weight: Array | None, axes: Axes, dweight: Array | None) -> Array:
+    """Write `dweight` where there is one; return the input's gradient."""
+    xp = namespace(dy)
+    d, dz = dy, dy * z
+    if weight is not None:
+        if dweight is not None:
+            total = xp.sum(dz, axis=tuple(range(axes[0])))
+            dweight[...] = xp.reshape(total, dweight.shape)
+        d = dy * weight
+        dz *= weight
+    dx = d - z * (xp.sum(dz, axis=axes, keepdims=True) / count(dy, axes))
+    dx *= rstd
+    return dx

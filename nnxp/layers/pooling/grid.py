@@ -4,7 +4,7 @@ import math
 from itertools import product
 from typing import Any
 
-from nnxp._backend import Array, namespace
+from nnxp._backend import Array, fused, namespace
 from nnxp.layers.pooling.axis import Axis
 
 __all__ = ["Grid"]
@@ -43,7 +43,7 @@ class Grid:
 
     def total(self, x: Array) -> Array:
         """Sum each window."""
-        y, rest = self._start(x, 0.0, own=True)
+        y, rest = self.start(x, 0.0, own=True)
         for _, there, here in rest:
             part = y[here]
             part += x[there]
@@ -51,9 +51,9 @@ class Grid:
 
     def spread(self, dy: Array) -> Array:
         """Give every place the sum over the windows that see it: the transpose of `total`."""
-        dx = self._blank(dy)
+        dx = self.blank(dy)
         for _, there, here in self.places:
-            self._add(dx, there, dy[here])
+            self.add(dx, there, dy[here])
         return dx
 
     def maxima(self, x: Array, keep: bool) -> tuple[Array, Array | None]:
@@ -61,27 +61,11 @@ class Grid:
 
         The first of several maxima counts; a NaN is greater than anything, and the last of several counts.
         """
-        xp = namespace(x)
-        y, rest = self._start(x, -math.inf, own=not self.whole)
-        winner = self._first_places(x) if keep else None
-        for k, there, here in rest:
-            seen, best = x[there], y[here]
-            if winner is not None:
-                # Later places have larger numbers; products and maxima are much faster than a choice by where.
-                better = xp.astype((seen > best) | (seen != seen), winner.dtype)
-                better *= k
-                winner = replaced(winner, here, xp.maximum(winner[here], better))
-            y = replaced(y, here, xp.maximum(best, seen))
-        return y, winner
+        return window_maxima(x, self, keep)
 
     def route(self, winner: Array, dy: Array) -> Array:
         """Send the gradient of each window's maximum to where it was found."""
-        xp, dx = namespace(dy), self._blank(dy)
-        for k, there, here in self.places:
-            part = xp.astype(winner[here] == k, dy.dtype)
-            part *= dy[here]
-            self._add(dx, there, part)
-        return dx
+        return route_maxima(dy, winner, self)
 
     def indices(self, winner: Array) -> Array:
         """Turn the numbers of places into indices of the flattened axes."""
@@ -97,7 +81,7 @@ class Grid:
         flat = xp.reshape(xp.astype(winner, xp.int64), (math.prod(winner.shape),))
         return xp.reshape(xp.take(table, flat, axis=0), winner.shape) + index
 
-    def _start(self, x: Array, blank: float, *, own: bool) -> tuple[Array, list[tuple[int, Any, Any]]]:
+    def start(self, x: Array, blank: float, *, own: bool) -> tuple[Array, list[tuple[int, Any, Any]]]:
         """Return what the windows start with, and the places that are still to come."""
         xp = namespace(x)
         if self.padded:
@@ -105,7 +89,7 @@ class Grid:
         (_, there, _), *rest = self.places
         return xp.asarray(x[there], copy=True) if own else x[there], rest
 
-    def _first_places(self, x: Array) -> Array:
+    def first_places(self, x: Array) -> Array:
         """Return the number of the first place that each window sees: not 0 where it starts in the padding."""
         xp = namespace(x)
         shape, dtype = (*x.shape[:2], *self.out), xp.int8 if self.few else xp.int32
@@ -117,16 +101,46 @@ class Grid:
             weight *= axis.kernel
         return winner
 
-    def _blank(self, dy: Array) -> Array:
+    def blank(self, dy: Array) -> Array:
+        """Return an input's gradient to write to: zeros, unless every place will be written."""
         new = namespace(dy).empty if self.tiles else namespace(dy).zeros
         return new((*dy.shape[:2], *self.sizes), dtype=dy.dtype, device=dy.device)
 
-    def _add(self, dx: Array, there: Any, part: Array) -> None:
+    def add(self, dx: Array, there: Any, part: Array) -> None:
+        """Add what the windows say about the places that they see at one place of the kernel."""
         if self.disjoint:
             dx[there] = part
         else:
             seen = dx[there]
             seen += part
+
+
+@fused
+def window_maxima(x: Array, grid: Grid, keep: bool) -> tuple[Array, Array | None]:
+    """Return the maxima of `x` and where they were found; see `Grid.maxima`."""
+    xp = namespace(x)
+    y, rest = grid.start(x, -math.inf, own=not grid.whole)
+    winner = grid.first_places(x) if keep else None
+    for k, there, here in rest:
+        seen, best = x[there], y[here]
+        if winner is not None:
+            # Later places have larger numbers; products and maxima are much faster than a choice by where.
+            better = xp.astype((seen > best) | (seen != seen), winner.dtype)
+            better *= k
+            winner = replaced(winner, here, xp.maximum(winner[here], better))
+        y = replaced(y, here, xp.maximum(best, seen))
+    return y, winner
+
+
+@fused
+def route_maxima(dy: Array, winner: Array, grid: Grid) -> Array:
+    """Send `dy` to where the maxima were found; see `Grid.route`."""
+    xp, dx = namespace(dy), grid.blank(dy)
+    for k, there, here in grid.places:
+        part = xp.astype(winner[here] == k, dy.dtype)
+        part *= dy[here]
+        grid.add(dx, there, part)
+    return dx
 
 
 def replaced(y: Array, here: Any, part: Array) -> Array:

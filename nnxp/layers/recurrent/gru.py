@@ -6,7 +6,7 @@ from typing import ClassVar
 from nnxp._backend import Array, constant, namespace
 from nnxp.layers.layer import rows
 from nnxp.layers.recurrent.cell import RecurrentCell
-from nnxp.layers.recurrent.rule import Rule, Slopes, State, Weights
+from nnxp.layers.recurrent.rule import Rule, Slopes, State
 from nnxp.layers.recurrent.stack import Recurrent
 
 __all__ = ["GRU", "GRUCell"]
@@ -18,6 +18,7 @@ LIFT = ((0.0,), (0.0,), (1.0,))
 class GRURule(Rule):
     """A step ``h' = (1 - z) * n + z * h``, ``n = tanh(a_n + r * (h @ W_hn.T + b_hn))``; r and z are sigmoids."""
 
+    name = "gru"
     gates = 3
     apart = True
 
@@ -38,7 +39,9 @@ class GRURule(Rule):
         h += n
         return (h,)
 
-    def slopes(self, gates: Array, before: State, after: State, w: Weights, real: Array | None) -> Slopes:
+    def slopes(
+        self, gates: Array, before: State, after: State, weight: Array, bias: Array | None, real: Array | None
+    ) -> Slopes:
         """Return those of h' by the gates' hidden part; then by the input part of n."""
         r, z, n = (gates[:, :, k, :] for k in range(3))
         h = before[0]
@@ -47,7 +50,7 @@ class GRURule(Rule):
         by_r, by_z, by_n = (slope[:, :, k, :] for k in range(3))
         from_input = by_n * (1.0 - z)
         by_r *= from_input
-        by_r *= hidden_part(h, w)
+        by_r *= hidden_part(h, weight, bias)
         by_z *= h - n
         by_n[...] = from_input * r
         if real is None:
@@ -67,12 +70,12 @@ class GRURule(Rule):
         return namespace(slopes.product).concat([slopes.product[:, :, :2, :], slopes.own[0][:, :, None, :]], axis=2)
 
 
-def hidden_part(h: Array, w: Weights) -> Array:
+def hidden_part(h: Array, weight: Array, bias: Array | None) -> Array:
     """Return ``h @ W_hn.T + b_hn`` of all steps anew: one product costs less than a third array in the cache."""
     size = h.shape[-1]
-    part = rows(h) @ w.hh[2 * size :, :].T
-    if w.bias_hh is not None:
-        part += w.bias_hh[2 * size :]
+    part = rows(h) @ weight[2 * size :, :].T
+    if bias is not None:
+        part += bias[2 * size :]
     return namespace(h).reshape(part, h.shape)
 
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from nnxp._backend import Array, constant, namespace
 from nnxp.layers.recurrent.cell import RecurrentCell
-from nnxp.layers.recurrent.rule import Rule, Slopes, State, Weights
+from nnxp.layers.recurrent.rule import Rule, Slopes, State
 from nnxp.layers.recurrent.stack import Recurrent
 
 __all__ = ["LSTM", "LSTMCell"]
@@ -20,6 +20,7 @@ LIFT = ((0.0,), (0.0,), (1.0,), (0.0,))
 class LSTMRule(Rule):
     """A step ``c' = f * c + i * g``, ``h' = o * tanh(c')``; g is a tanh, the other gates are sigmoids."""
 
+    name = "lstm"
     gates = 4
     states = 2
 
@@ -40,7 +41,9 @@ class LSTMRule(Rule):
         c += gates[:, 0, :] * gates[:, 2, :]
         return gates[:, 3, :] * xp.tanh(c), c
 
-    def slopes(self, gates: Array, before: State, after: State, w: Weights, real: Array | None) -> Slopes:
+    def slopes(
+        self, gates: Array, before: State, after: State, weight: Array, bias: Array | None, real: Array | None
+    ) -> Slopes:
         """Return those of the gates: of c' by the first three, of h' by o; then of h' by c', and of c' by c."""
         xp = namespace(gates)
         i, f, g, o = (gates[:, :, k, :] for k in range(4))

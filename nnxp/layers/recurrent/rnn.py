@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from nnxp._backend import Array, namespace
 from nnxp._checks import check_choice
 from nnxp.layers.recurrent.cell import RecurrentCell
-from nnxp.layers.recurrent.rule import Rule, Slopes, State, Weights
+from nnxp.layers.recurrent.rule import Rule, Slopes, State
 from nnxp.layers.recurrent.stack import Recurrent
 
 __all__ = ["RNN", "RNNCell"]
@@ -14,6 +14,7 @@ __all__ = ["RNN", "RNNCell"]
 class TanhRule(Rule):
     """A step ``h' = tanh(a)``, with slope ``1 - h'^2``; `a` is the sum of both products and biases."""
 
+    name = "tanh"
     gates = 1
 
     def step(self, gates: Array, product: Array, state: State, constants: tuple[Array, ...]) -> State:
@@ -21,7 +22,9 @@ class TanhRule(Rule):
         gates += product
         return (namespace(gates).tanh(gates[:, 0, :]),)
 
-    def slopes(self, gates: Array, before: State, after: State, w: Weights, real: Array | None) -> Slopes:
+    def slopes(
+        self, gates: Array, before: State, after: State, weight: Array, bias: Array | None, real: Array | None
+    ) -> Slopes:
         """Return ``1 - h'^2``."""
         return masked(1.0 - after[0] * after[0], real)
 
@@ -29,6 +32,7 @@ class TanhRule(Rule):
 class ReLURule(Rule):
     """A step ``h' = max(a, 0)``, with slope 1 where ``h' > 0``."""
 
+    name = "relu"
     gates = 1
 
     def step(self, gates: Array, product: Array, state: State, constants: tuple[Array, ...]) -> State:
@@ -36,7 +40,9 @@ class ReLURule(Rule):
         gates += product
         return (namespace(gates).maximum(gates[:, 0, :], 0.0),)
 
-    def slopes(self, gates: Array, before: State, after: State, w: Weights, real: Array | None) -> Slopes:
+    def slopes(
+        self, gates: Array, before: State, after: State, weight: Array, bias: Array | None, real: Array | None
+    ) -> Slopes:
         """Return 1 where ``h' > 0``, else 0."""
         return masked(namespace(gates).astype(after[0] > 0.0, gates.dtype), real)
 

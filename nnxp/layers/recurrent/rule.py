@@ -36,12 +36,15 @@ class Rule:
 
     Attributes
     ----------
+    name : str
+        What a library's own loops know the kind by.
     gates, states : int
         How many gates, and how many states: h, and for the LSTM c.
     apart : bool
         Whether a gate multiplies the product: ``bias_hh`` is then added step by step, and its gradient another's.
     """
 
+    name: ClassVar[str]
     gates: ClassVar[int]
     states: ClassVar[int] = 1
     apart: ClassVar[bool] = False
@@ -55,7 +58,9 @@ class Rule:
         """Add the product to the input's part in `gates`, leave the gates' values there, return the new state."""
         raise NotImplementedError
 
-    def slopes(self, gates: Array, before: State, after: State, w: Weights, real: Array | None) -> Slopes:
+    def slopes(
+        self, gates: Array, before: State, after: State, weight: Array, bias: Array | None, real: Array | None
+    ) -> Slopes:
         """Return the derivatives of all steps; where `real` (T, N, 1) is 0, the state stays as it is."""
         raise NotImplementedError
 

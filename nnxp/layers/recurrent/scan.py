@@ -9,8 +9,9 @@ state after each step, whichever way the layer reads.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from nnxp._backend import Array, matmul, namespace, sum_rows
+from nnxp._backend import Array, fused, matmul, namespace, sum_rows
 from nnxp.layers.layer import rows
+from nnxp.layers.linear import affine
 from nnxp.layers.recurrent.rule import Rule, State, Weights
 
 __all__ = ["Trace", "scan", "scan_backward"]
@@ -61,28 +62,54 @@ def scan(
     xp = namespace(x)
     steps, batch, _ = x.shape
     x = rows(x)
-    gates = x @ w.ih.T
-    if w.bias_ih is not None:
-        gates += w.bias_ih if rule.apart else w.bias_ih + w.bias_hh
+    if w.bias_ih is None:
+        gates = matmul(x, w.ih.T)
+    else:
+        gates = affine(x, w.ih, w.bias_ih if rule.apart else w.bias_ih + w.bias_hh)
     shape = (batch, rule.gates, w.hh.shape[1])
     gates = xp.reshape(gates, (steps, *shape))
-    hidden_bias = w.bias_hh if rule.apart else None
+    states = recur(gates, w.hh, w.bias_hh if rule.apart else None, state, real, reverse, rule)
+    after = tuple(states_after(s, reverse) for s in states)
+    end = tuple(s[0 if reverse else steps - 1, ...] for s in after)
+    return after[0], end, Trace(x, gates, states, real, reverse) if keep else None
+
+
+@fused
+def recur(
+    gates: Array, weight: Array, bias: Array | None, state: State, real: Array | None, reverse: bool, rule: Rule
+) -> State:
+    """Take all steps.
+
+    Parameters
+    ----------
+    gates : array of shape (T, N, gates, H)
+        The input's part; becomes the gates' values.
+    weight, bias : array of shape (gates * H, H) and (gates * H,)
+        Of the state's part; no bias where it is in the input's part.
+    state, real, reverse, rule
+        As in `scan`.
+
+    Returns
+    -------
+    tuple of array of shape (T + 1, N, H)
+        The stacks of states.
+    """
+    xp = namespace(gates)
     constants = rule.constants(gates)
-    weight = w.hh.T
+    weight = weight.T
     states = [state]
-    for t in time(steps, reverse):
+    for t in time(gates.shape[0], reverse):
         product = state[0] @ weight
-        if hidden_bias is not None:
-            product += hidden_bias
-        new = rule.step(gates[t, ...], xp.reshape(product, shape), state, constants)
+        if bias is not None:
+            product += bias
+        new = rule.step(gates[t, ...], xp.reshape(product, gates.shape[1:]), state, constants)
         if real is not None:
             new = tuple(xp.where(real[t, ...], moved, old) for moved, old in zip(new, state, strict=True))
         state = new
         states.append(state)
     if reverse:
         states.reverse()
-    stacks = tuple(xp.stack([s[k] for s in states]) for k in range(rule.states if keep else 1))
-    return states_after(stacks[0], reverse), state, Trace(x, gates, stacks, real, reverse) if keep else None
+    return tuple(xp.stack(column) for column in zip(*states, strict=True))
 
 
 def scan_backward(
@@ -112,29 +139,59 @@ def scan_backward(
     """
     xp = namespace(trace.gates)
     steps, batch, _, _ = trace.gates.shape
-    before = tuple(states_before(s, trace.reverse) for s in trace.states)
-    after = tuple(states_after(s, trace.reverse) for s in trace.states)
-    real = None if trace.real is None else xp.astype(trace.real, trace.gates.dtype)
-    slopes = rule.slopes(trace.gates, before, after, w, real)
-    dh, *others = (xp.zeros_like(before[0][0, ...]) if d is None else d for d in d_state)
-    rest = tuple(others)
-    for t in time(steps, not trace.reverse):
-        if dy is not None:
-            dh = dh + dy[t, ...]
-        product, rest = rule.step_backward(slopes, t, dh, rest)
-        through = None if slopes.through is None else dh * slopes.through[t, ...]
-        dh = xp.reshape(product, (batch, w.hh.shape[0])) @ w.hh
-        if through is not None:
-            dh += through
-    d_product = as_rows(slopes.product)
-    d_input = as_rows(rule.input_gradient(slopes)) if rule.apart else d_product
-    matmul(d_product.T, rows(before[0]), out=g.hh)
+    bias = w.bias_hh if rule.apart else None
+    product, entry, d_start = recur_backward(
+        trace.gates, w.hh, bias, trace.states, dy, tuple(d_state), trace.real, trace.reverse, rule
+    )
+    d_product, d_input = as_rows(product), as_rows(entry)
+    matmul(d_product.T, rows(states_before(trace.states[0], trace.reverse)), out=g.hh)
     matmul(d_input.T, trace.x, out=g.ih)
     if g.bias_ih is not None:
         g.bias_ih[...] = sum_rows(d_input)
         g.bias_hh[...] = sum_rows(d_product) if rule.apart else g.bias_ih  # type: ignore[index]
-    dx = xp.reshape(d_input @ w.ih, (steps, batch, w.ih.shape[1])) if dx_wanted else None
-    return dx, (dh, *rest)
+    dx = xp.reshape(matmul(d_input, w.ih), (steps, batch, w.ih.shape[1])) if dx_wanted else None
+    return dx, d_start
+
+
+@fused
+def recur_backward(
+    gates: Array, weight: Array, bias: Array | None, states: State, dy: Array | None,
+    d_state: tuple[Array | None, ...], real: Array | None, reverse: bool, rule: Rule,
+) -> tuple[Array, Array, State]:  # fmt: skip
+    """Go back over all steps.
+
+    Parameters
+    ----------
+    gates, states
+        What `recur` left and returned.
+    weight, bias, real, reverse, rule
+        What it was given.
+    dy, d_state
+        As in `scan_backward`.
+
+    Returns
+    -------
+    product, entry : array of shape (T, N, gates, H)
+        Gradient of the product with the state, and of the input's part: one array where they are the same.
+    d_state : tuple of array of shape (N, H)
+        Gradient of the initial state.
+    """
+    xp = namespace(gates)
+    before = tuple(states_before(s, reverse) for s in states)
+    after = tuple(states_after(s, reverse) for s in states)
+    real = None if real is None else xp.astype(real, gates.dtype)
+    slopes = rule.slopes(gates, before, after, weight, bias, real)
+    dh, *others = (xp.zeros_like(before[0][0, ...]) if d is None else d for d in d_state)
+    rest = tuple(others)
+    for t in time(gates.shape[0], not reverse):
+        if dy is not None:
+            dh = dh + dy[t, ...]
+        product, rest = rule.step_backward(slopes, t, dh, rest)
+        through = None if slopes.through is None else dh * slopes.through[t, ...]
+        dh = xp.reshape(product, (gates.shape[1], weight.shape[0])) @ weight
+        if through is not None:
+            dh += through
+    return slopes.product, rule.input_gradient(slopes) if rule.apart else slopes.product, (dh, *rest)
 
 
 def time(steps: int, reverse: bool) -> range:

@@ -1,0 +1,227 @@
+"""Stacks of Linear layers and activations, each way in one call: small networks are all overhead.
+
+The stack's parameters are one stretch of theta, in order, and its plan is a row of numbers a layer: the size of the
+output, whether there is a bias, and the code of the activation behind it. In larger networks the threads share every
+layer: each takes some of its columns.
+"""
+
+from functools import partial
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nnxp._backend.kernels.compiling import compiled
+from nnxp._backend.kernels.elementary import sigmoid, tanh
+from nnxp._backend.kernels.products import product, rows_dot
+from nnxp._backend.kernels.rooms import room_of
+from nnxp._backend.threads import count, for_each_piece
+
+__all__ = ["dense_backward", "dense_forward"]
+
+# From how many multiply-adds of a whole stack on threads are woken for each layer, and the fewest columns for one.
+_SHARED = 2**23
+_COLUMNS = 64
+
+
+class Kept(NamedTuple):
+    """What backward needs: the parameters, the input, the hidden layers' outputs in one vector, and the output."""
+
+    theta: Any
+    x: Any
+    hidden: Any
+    y: Any
+    dx_wanted: bool
+
+
+def dense_forward(x: Any, p: Any, mode: Any, stack: Any) -> Any:
+    """Run the stack; what does not fit is for the layers themselves to refuse."""
+    theta, plan = p.flat, stack.plan
+    if theta is None or x.ndim != 2 or x.dtype != theta.dtype:
+        return NotImplemented
+    fits, table, out, hidden, widest = _prepared(plan, theta, x.shape[1])
+    if not fits:
+        return NotImplemented
+    if type(x) is not np.ndarray or not (x.flags.c_contiguous and x.flags.writeable):
+        x = np.array(x, order="C")  # one kind of array, and one compilation
+    rows = len(x)
+    y = np.empty((rows, out), x.dtype)
+    # Without a backward to come, two places take turns.
+    places = np.empty(rows * (hidden if mode.keep_cache else 2 * widest), x.dtype)
+    flat_x, flat_y, depth = x.reshape(-1), y.reshape(-1), max(widest, x.shape[1])
+
+    def columns(layer: int, stop: int, first: int, last: int) -> None:
+        room = room_of(depth, x.dtype)
+        _forward(theta, table, flat_x, rows, places, flat_y, mode.keep_cache, widest, layer, stop, first, last, room)
+
+    if rows * theta.size < _SHARED or count() == 1:
+        columns(0, len(table) if rows else 0, 0, -1)
+    else:
+        for layer in range(len(table)):
+            for_each_piece(partial(columns, layer, layer + 1), plan.steps[layer][0], _COLUMNS, 32)
+    return y, Kept(theta, x, places, y, mode.input_gradient) if mode.keep_cache else None
+
+
+def dense_backward(dy: Any, p: Any, g: Any, kept: Any, stack: Any) -> Any:
+    """Run the stack's backward; gradients that do not lie together are gathered, and then handed out."""
+    theta, x, hidden, y, dx_wanted = kept
+    gradient = np.empty_like(theta) if g.flat is None else g.flat
+    rows, features = x.shape
+    _, table, out, _, widest = _prepared(stack.plan, theta, features)
+    dx = np.empty_like(x) if dx_wanted else x[:0]
+    if not (dy.flags.c_contiguous and dy.flags.writeable):
+        dy = np.array(dy, order="C")
+    if not rows:
+        gradient[...] = 0.0
+    work = np.empty(2 * rows * max(widest, out), x.dtype)
+    depth = max(rows, out, widest)
+    flat = x.reshape(-1), hidden, y.reshape(-1), dy.reshape(-1), gradient, dx.reshape(-1), work
+
+    def columns(layer: int, stop: int, first: int, last: int) -> None:
+        _backward(theta, table, rows, features, *flat, layer, stop, first, last, room_of(depth, x.dtype))
+
+    if rows * theta.size < _SHARED or count() == 1:
+        columns(len(table), -1 if rows else len(table), 0, -1)
+    else:
+        columns(len(table), len(table) - 1, 0, -1)
+        for layer in range(len(table) - 1, -1, -1):
+            width = table[layer - 1, 0] if layer else features
+            for_each_piece(partial(columns, layer, layer - 1), int(width), _COLUMNS, 32)
+    if g.flat is None:
+        _hand_out(gradient, g, stack)
+    return dx if dx_wanted else None
+
+
+def _hand_out(gradient: Any, g: Any, stack: Any) -> None:
+    start = 0
+    for name in stack.children():
+        for view in [getattr(g[name], key) for key in ("weight", "bias") if key in g[name].arrays]:
+            view[...] = gradient[start : start + view.size].reshape(view.shape)
+            start += view.size
+
+
+def _prepared(plan: Any, theta: Any, features: int) -> tuple[Any, ...]:
+    """Return what a stack needs at every step: whether theta is its own, its table and its sizes."""
+    try:
+        return plan.prepared[features, theta.size]  # type: ignore[no-any-return]
+    except KeyError:
+        fits = plan.size_of(features) == theta.size
+        found = fits, np.array(plan.steps), plan.out_features, plan.hidden, plan.widest
+        return plan.prepared.setdefault((features, theta.size), found)  # type: ignore[no-any-return]
+
+
+@compiled
+def _forward(
+    theta: Any, table: Any, x: Any, rows: int, places: Any, y: Any, keep: bool, widest: int,
+    layer: int, stop: int, first: int, last: int, room: Any,
+) -> None:  # fmt: skip
+    """Run layers `layer` to `stop`, of each its columns `first` to `last`; -1 stands for all."""
+    source, at, place = x, 0, 0
+    width = x.size // max(rows, 1)
+    for i in range(stop):
+        out, bias, activation = table[i]
+        result = y
+        if i < len(table) - 1:
+            result = places[place : place + rows * out]
+            place = place + rows * out if keep else rows * widest - place
+        if i >= layer:
+            end = out if last < 0 else last
+            offsets = theta[at + out * width :] if bias else np.zeros(out, theta.dtype)
+            if rows < 4 and last < 0:
+                rows_dot(source, 0, theta, at, offsets, 0, result, 0, rows, out, width)
+            else:
+                product(
+                    source, 0, width, 1, theta, at, 1, width, offsets, 0, 0, result, 0, out, rows, first, end, width,
+                    room,
+                )  # fmt: skip
+            _activate(activation, result, rows, out, first, end)
+        at += out * (width + bias)
+        source, width = result, out
+
+
+@compiled
+def _activate(activation: int, y: Any, rows: int, out: int, first: int, last: int) -> None:
+    for i in range(rows if activation else 0):
+        row = y[i * out + first : i * out + last]
+        if activation == 1:
+            for j in range(row.size):
+                if row[j] < 0:  # NaN passes
+                    row[j] = 0
+        elif activation == 2:
+            for j in range(row.size):
+                row[j] = tanh(row[j])
+        else:
+            for j in range(row.size):
+                row[j] = sigmoid(row[j])
+
+
+@compiled
+def _backward(
+    theta: Any, table: Any, rows: int, features: int, x: Any, hidden: Any, y: Any, dy: Any, gradient: Any, dx: Any,
+    work: Any, layer: int, stop: int, first: int, last: int, room: Any,
+) -> None:  # fmt: skip
+    """Run layers `layer` down to `stop`, of each the columns `first` to `last` of its input; -1 stands for all.
+
+    One more than the last layer stands for the output itself: the slope of its activation, and the last bias.
+    """
+    half = work.size // 2
+    nothing = np.zeros(max(features, half // max(rows, 1)), theta.dtype)
+    at, place, d = theta.size, hidden.size, dy
+    for i in range(len(table), stop, -1):
+        width = features if i == 0 else table[i - 1][0]
+        end = width if last < 0 else last
+        before = x if i == 0 else y
+        if 0 < i < len(table):
+            place -= rows * width
+            before = hidden[place : place + rows * width]
+        turned = dx if i == 0 else work[(i & 1) * half : (i & 1) * half + rows * width]
+        if i < len(table):
+            out = table[i][0]
+            at -= out * width
+            if i <= layer:
+                product(
+                    d, 0, 1, out, before, 0, width, 1, nothing, 0, 0, gradient, at, width, out, first, end, rows, room
+                )
+                if turned.size:
+                    product(
+                        d, 0, out, 1, theta, at, width, 1, nothing, 0, 0, turned, 0, width, rows, first, end, out, room
+                    )
+        else:
+            turned = dy if table[i - 1][2] == 0 else turned
+        if i == 0:
+            break
+        _, bias, activation = table[i - 1]
+        if i <= layer:
+            incoming = dy if i == len(table) else turned
+            _through(activation, before, incoming, turned, rows, width, first, end)
+            if bias:
+                _sum_rows(turned, rows, width, first, end, gradient[at - width : at])
+        at -= bias * width
+        d = turned
+
+
+@compiled
+def _through(activation: int, y: Any, dy: Any, dx: Any, rows: int, width: int, first: int, last: int) -> None:
+    one = y.dtype.type(1)
+    for i in range(rows if activation else 0):
+        start, end = i * width + first, i * width + last
+        # Slices, whose indices cannot be negative: Numba counts those from the end, which no vector can.
+        row_y, row_dy, row_dx = y[start:end], dy[start:end], dx[start:end]
+        if activation == 1:
+            for j in range(row_dx.size):
+                row_dx[j] = row_dy[j] * (one if row_y[j] > 0 else one - one)
+        elif activation == 2:
+            for j in range(row_dx.size):
+                row_dx[j] = row_dy[j] * (one - row_y[j] * row_y[j])
+        else:
+            for j in range(row_dx.size):
+                row_dx[j] = row_dy[j] * (row_y[j] * (one - row_y[j]))
+
+
+@compiled
+def _sum_rows(d: Any, rows: int, width: int, first: int, last: int, total: Any) -> None:
+    sums = total[first:last]
+    sums[:] = 0
+    for i in range(rows):
+        row = d[i * width + first : i * width + last]
+        for j in range(sums.size):
+            sums[j] += row[j]

@@ -1,0 +1,101 @@
+"""Convolutions of stride 1 by NumPy alone: as im2col, but on images laid out flat.
+
+There each place of the kernel meets all windows at one shift, so that a row of the columns is one long copy instead of
+one for each row of the image; the places between the rows are computed in vain. The input's gradient is the same with
+the kernel turned around.
+"""
+
+import math
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+__all__ = ["convolve", "fits", "input_gradient", "weight_gradient"]
+
+Sizes = tuple[int, ...]
+
+# What the columns of a chunk may take.
+_COLUMN_BYTES = 2**20
+
+
+def fits(window: Any, groups: int) -> bool:
+    """Tell whether a convolution can go this way."""
+    reaches = [d * (k - 1) for k, d in zip(window.kernel, window.dilation, strict=True)]
+    borders = zip(window.before, window.after, reaches, strict=True)
+    plain = groups == 1 and window.mode == "zeros" and len(reaches) < 3 and set(window.stride) == {1}
+    return plain and any(reaches) and all(max(b, a) <= reach for b, a, reach in borders)
+
+
+def convolve(x: Any, weight: Any, bias: Any, window: Any, groups: int, out: Sizes) -> Any:
+    """Convolve a batch."""
+    del groups
+    return _correlate(x, weight, bias, window.before, window.dilation, out)
+
+
+def input_gradient(dy: Any, weight: Any, window: Any, groups: int, sizes: Sizes) -> Any:
+    """Correlate the output's gradient with the kernel turned around."""
+    del groups
+    turned = np.flip(weight, tuple(range(2, weight.ndim))).swapaxes(0, 1)
+    reaches = [d * (k - 1) for k, d in zip(window.kernel, window.dilation, strict=True)]
+    before = tuple(reach - b for reach, b in zip(reaches, window.before, strict=True))
+    return _correlate(dy, turned, None, before, window.dilation, sizes)
+
+
+def weight_gradient(x: Any, dy: Any, window: Any, groups: int, dweight: Any) -> Any:
+    """Correlate a batch with the output's gradient; what is not finite is for the plain way, as 0 times it is not 0."""
+    del groups
+    out = _two(dy.shape[2:], 1)
+    total = np.zeros((len(dweight), dweight[0].size), x.dtype)
+    for samples, rows, columns in _columns(x, dweight.shape, window.before, window.dilation, out):
+        values = np.zeros((dy.shape[1], *columns.shape[2:]), dy.dtype)
+        part = dy[samples].reshape(-1, dy.shape[1], *out)[:, :, rows]
+        values[..., : out[1]] = part.swapaxes(0, 1)
+        with np.errstate(invalid="ignore"):
+            total += values.reshape(len(total), -1) @ columns.reshape(total.shape[1], -1).T
+    if not np.isfinite(total).all():
+        return NotImplemented
+    dweight[...] = total.reshape(dweight.shape)
+    return None
+
+
+def _correlate(x: Any, weight: Any, bias: Any, before: Sizes, dilation: Sizes, sizes: Sizes) -> Any:
+    out = _two(sizes, 1)
+    y = np.empty((len(x), len(weight), *out), x.dtype)
+    kernels = weight.reshape(len(weight), -1)
+    for samples, rows, columns in _columns(x, weight.shape, before, dilation, out):
+        with np.errstate(invalid="ignore"):
+            values = kernels @ columns.reshape(kernels.shape[1], -1)
+        if bias is not None:
+            values += bias[:, None]
+        y[samples, :, rows] = values.reshape(-1, *columns.shape[2:])[..., : out[1]].swapaxes(0, 1)
+    return y.reshape(len(x), len(weight), *sizes)
+
+
+def _columns(x: Any, weight: Sizes, before: Sizes, dilation: Sizes, out: Sizes) -> Iterator[tuple[slice, slice, Any]]:
+    """Yield samples and rows of windows with their columns (channels, places of the kernel, samples, rows, width)."""
+    (n, channels), kernel = x.shape[:2], _two(weight[2:], 1)
+    (up, left), steps = _two(before, 0), _two(dilation, 1)
+    height, width = (size + d * (k - 1) for size, d, k in zip(out, steps, kernel, strict=True))
+    shifts = [i * steps[0] * width + j * steps[1] for i, j in product(*map(range, kernel))]
+    most = max(1, _COLUMN_BYTES // (channels * math.prod(kernel) * width * x.itemsize))
+    together, most = max(1, most // out[0]), min(most, out[0])
+    images = x.reshape(n, channels, *_two(x.shape[2:], 1))
+    for first in range(0, n, together):
+        part = images[first : first + together, :, : height - up, : width - left]
+        # One row more, for what lies behind the last place.
+        laid = np.zeros((len(part), channels, height + 1, width), x.dtype)
+        laid[:, :, up : up + part.shape[2], left : left + part.shape[3]] = part
+        flat = laid.reshape(len(part), channels, -1).swapaxes(0, 1)
+        for row in range(0, out[0], most):
+            rows = slice(row, min(row + most, out[0]))
+            columns = np.empty((channels, len(shifts), len(part), (rows.stop - row) * width), x.dtype)
+            for k, shift in enumerate(shifts):
+                columns[:, k] = flat[:, :, row * width + shift : rows.stop * width + shift]
+            yield slice(first, first + len(part)), rows, columns.reshape(*columns.shape[:3], -1, width)
+
+
+def _two(values: Any, fill: int) -> Sizes:
+    """Lengthen one number to two."""
+    return (fill,) * (2 - len(values)) + tuple(values)
