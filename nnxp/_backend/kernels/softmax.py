@@ -39,4 +39,4 @@ def shares_backward(y: Any, dim: int, dy: Any) -> Any:
 
 
 def _least(rows: Any) -> int:
-    return max(1, _LEAST // rows.shape[1])
+    return max(1, _LEAST // int(rows.shape[1]))
