@@ -23,7 +23,7 @@ def heading(results: dict[str, Any]) -> str:
         f"`python -m benchmarks` on {results['date']}{quick}: {where}.\n"
         "Every peer has a process of its own, the same data, weights and number of threads, and must reach the same\n"
         "losses before it is timed; they take turns, and a ratio is the median over the rounds, with its quartiles.\n"
-        '**Above 1, nnxp is faster**; in bold: it is not. "nnxp plain" is nnxp with `NNXP_FAST=0`, and "floor" are\n'
+        '**Above 1, nnxp is faster**; in bold: it is not. "nnxp plain" is nnxp without Numba, and "floor" are\n'
         "the bare matrix products through NumPy's BLAS."
     )
 

@@ -188,6 +188,21 @@ assert "numba" not in sys.modules
     np.testing.assert_allclose([float(v) for v in without.strip("[]\n").split(",")], losses, rtol=1e-5)
 
 
+def test_the_switch_leaves_what_needs_no_numba() -> None:
+    code = """
+import os, sys
+os.environ["NNXP_FAST"] = "numpy"
+import numpy as np
+from nnxp import Adam, CrossEntropyLoss, Linear, Network
+from nnxp._backend.kernels import FASTER
+net = Network(Linear(64, 3000), seed=0)
+net.fit(np.ones((100, 64)), np.arange(100), loss=CrossEntropyLoss(), optimizer=Adam(), clip_norm=1.0, verbose=False)
+assert FASTER["gradient_norm"]._kernel is not None and "numba" not in sys.modules
+assert "no compiled kernels since NNXP_FAST=numpy" in net.device.library.devices()[0].detail
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_the_switch_closes_every_path() -> None:
     code = "import os; os.environ['NNXP_FAST'] = '0'; from nnxp._backend.kernels import FASTER; assert not FASTER"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -81,7 +81,7 @@ class Configuration:
 
 ALL = ("step", "predict", "convolution", "job")
 TRAINING = ("step", "job")
-PLAIN = {"NNXP_FAST": "0"}
+PLAIN = {"NNXP_FAST": "numpy"}
 FIT = {"way": "fit"}
 
 CONFIGURATIONS = {

@@ -1,5 +1,6 @@
 """NumPy on the CPU: the default. NumPy 2.1 and later speak the standard themselves, without a wrapper."""
 
+import os
 import platform
 from typing import Any
 
@@ -52,6 +53,8 @@ class NumPyLibrary(Library):
             from importlib.metadata import version
 
             return f"kernels compiled by Numba {version('numba')}"
+        if os.environ.get("NNXP_FAST") == "numpy":
+            return "no compiled kernels since NNXP_FAST=numpy"
         return "no compiled kernels without Numba: pip install 'nnxp[fast]'"
 
     def locate(self, x: Array) -> str:

@@ -2,7 +2,8 @@
 
 Each is a function of one name and the same arguments as the plain one that it replaces (see ``fused.py``), and
 is held against it by a test. Nothing here is imported before the first array that is large enough, so that
-starting stays quick. The environment's ``NNXP_FAST=0`` switches all of it off.
+starting stays quick. The environment's ``NNXP_FAST=0`` switches all of it off, and ``NNXP_FAST=numpy``
+what is compiled.
 """
 
 import os

@@ -1,5 +1,6 @@
 """The way to a kernel: taken by arrays that are large enough, and loaded by the first of them."""
 
+import os
 from collections.abc import Callable
 from functools import cache
 from importlib import import_module
@@ -18,8 +19,8 @@ _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 @cache
 def numba_is_here() -> bool:
-    """Tell whether kernels can be compiled."""
-    return find_spec("numba") is not None
+    """Tell whether kernels can be compiled, and may be: ``NNXP_FAST=numpy`` forbids it."""
+    return os.environ.get("NNXP_FAST") != "numpy" and find_spec("numba") is not None
 
 
 class Path:
