@@ -260,8 +260,8 @@ def test_workspace_does_not_grow_with_the_batch(
         results, workspace = peak(layer, sample, 16)
         more_results, workspace_of_more = peak(layer, sample, 64)
     assert more_results == 4 * results
-    # Two threads have their peaks together or not.
-    assert workspace_of_more < (1 if way == "plain" else 2) * workspace + 2**15
+    # Two threads have their peaks together or not; what grew with the batch would be four times as much.
+    assert workspace_of_more < (1 if way == "plain" else 3) * workspace + 2**15
     # The columns of a chunk, their products, and the chunk's input with its borders, for each of two threads.
     assert workspace < 2 * 4 * convolution.COLUMN_BYTES
 
