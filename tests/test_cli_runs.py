@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nnxp._backend.kernels import FASTER, path
+from nnxp._backend.kernels.path import numba_is_here
 from nnxp._backend.strict import StrictLibrary
 from nnxp.cli import _check, _devices
 from nnxp.cli import reproduce as sources
@@ -198,6 +200,18 @@ def test_devices_lists_what_is_there_and_what_mends_the_rest(monkeypatch: pytest
         ["cuda", "no", "CuPy is not installed"],
         ["mend", "it:", "pip install it"],
     ]
+
+
+def test_devices_can_list_the_faster_paths(monkeypatch: pytest.MonkeyPatch) -> None:
+    ways = {name: (least, way) for name, least, way in (line.split() for line in nnxp("devices", "--paths")[0][2:])}
+    assert ways.keys() == FASTER.keys()
+    monkeypatch.setattr(path, "numba_is_here", lambda: False)
+    without = {name: way for name, _, way in (line.split() for line in nnxp("devices", "--paths")[0][2:])}
+    if FASTER:
+        assert ways["convolve"] == (str(FASTER["convolve"].least), "Numba" if numba_is_here() else "NumPy")
+        assert ways["gradient_norm"][1] == "NumPy"
+        assert ways["cross_entropy"] == ("0", "Numba" if numba_is_here() else "layer")
+        assert (without["adam"], without["gelu"], without["convolve"]) == ("NumPy", "layer", "NumPy")
 
 
 def test_devices_finds_this_machines_own() -> None:

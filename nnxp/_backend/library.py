@@ -87,6 +87,10 @@ class Library:
         del handle
         return _NOTHING
 
+    def paths(self) -> list[tuple[str, int, str]]:
+        """List the functions with a faster twin: name, from how many elements it is taken, and what runs then."""
+        return []
+
     def synchronize(self, handle: Any) -> None:
         """Wait until everything queued on the device is done."""
 

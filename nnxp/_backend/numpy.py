@@ -8,7 +8,7 @@ import numpy as np
 
 from nnxp._backend import agnostic, threads
 from nnxp._backend.kernels import FASTER
-from nnxp._backend.kernels.path import numba_is_here
+from nnxp._backend.kernels.path import Path, numba_is_here
 from nnxp._backend.library import Array, DeviceInfo, Library
 from nnxp._backend.memory import keep_freed_memory
 from nnxp._backend.threads import for_each_piece
@@ -44,6 +44,10 @@ class NumPyLibrary(Library):
         """Describe the host."""
         place = f"NumPy {np.__version__} on {platform.machine()}, {threads.cores()} cores"
         return [DeviceInfo("cpu", True, f"{place}; threads: {threads.count()}; {self._compiled()}")]
+
+    def paths(self) -> list[tuple[str, int, str]]:
+        """List the table of kernels."""
+        return [(path.name, path.least, path.way) for path in self.faster.values() if isinstance(path, Path)]
 
     def _compiled(self) -> str:
         """Say whether there are compiled kernels, without loading Numba."""

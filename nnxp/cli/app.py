@@ -75,11 +75,13 @@ def predict(
 
 
 @app.command()
-def devices() -> int:
+def devices(
+    paths: Annotated[bool, typer.Option("--paths", help="list what runs faster on the CPU, and by what")] = False,
+) -> int:
     """List the devices of this machine; for what is missing, the reason and the line that mends it."""
     from nnxp.cli._devices import show_devices
 
-    return show_devices()
+    return show_devices(paths=paths)
 
 
 app.command()(bench)

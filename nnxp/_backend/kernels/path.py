@@ -34,13 +34,15 @@ class Path:
         The module beside this one that holds a function of that name.
     least : int
         From how many elements of its first array it pays.
-    compiled : bool
-        Whether the room is compiled by Numba; without it the path is closed then.
+    compiled : bool, optional
+        Whether the room is compiled by Numba, and without it the path closed; None: it has a way for both.
     elementwise : bool
         Whether the function works in place, element by element: without Numba it then runs in blocks.
     """
 
-    def __init__(self, name: str, room: str, *, least: int, compiled: bool = True, elementwise: bool = False) -> None:
+    def __init__(
+        self, name: str, room: str, *, least: int, compiled: bool | None = True, elementwise: bool = False
+    ) -> None:
         self.name, self.room, self.least, self.compiled, self.elementwise = name, room, least, compiled, elementwise
         self._kernel: Callable[..., Any] | None = None
 
@@ -49,6 +51,13 @@ class Path:
         if x.size < self.least or x.dtype not in _FLOATS:
             return NotImplemented
         return (self._kernel or self._load())(x, *args)
+
+    @property
+    def way(self) -> str:
+        """What large arrays take: ``Numba``, ``NumPy`` in pieces, or the ``layer`` itself."""
+        if self.compiled is not False and numba_is_here():
+            return "Numba"
+        return "layer" if self.compiled and not self.elementwise else "NumPy"
 
     def _load(self) -> Callable[..., Any]:
         if not self.compiled or numba_is_here():
