@@ -505,8 +505,8 @@ class Network:
 
         return predict_proba(self, x, batch_size=batch_size)
 
-    def save(self, path: str | Path) -> None:
-        """Write model and arrays to one safetensors file; see `nnxp.io.save`."""
+    def save(self, path: str | Path, *, training: bool = False) -> None:
+        """Write model and arrays, and for `training` the optimizer's state, to one file; see `nnxp.io.save`."""
         from nnxp.io import save
 
-        save(self, path)
+        save(self, path, training=training)

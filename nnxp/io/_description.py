@@ -14,7 +14,8 @@ from nnxp.network import Network
 
 __all__ = ["describe", "read_description"]
 
-_VERSION = 1
+# The second version may hold the state of an optimizer; a file without one is of the first.
+_VERSION = 2
 _FORMAT = "nnxp"
 # A layer in a tuple of layers is two brackets deep; the rest is room for `extra`.
 _JSON_DEPTH = 4 * MAX_DEPTH
@@ -32,6 +33,10 @@ def _is_factor(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= float_info.max
 
 
+def _is_optimizer(value: Any) -> bool:
+    return isinstance(value, dict) and isinstance(value.get("name"), str) and _is_whole(value.get("start"))
+
+
 _ENTRIES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "nnxp": ("text", lambda v: isinstance(v, str)),
     "model": ("a layer", lambda v: isinstance(v, dict)),
@@ -44,10 +49,11 @@ _ENTRIES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "frozen": ("a list of names", lambda v: isinstance(v, list) and all(isinstance(n, str) for n in v)),
     "lr_scales": ("a number by name", lambda v: isinstance(v, dict) and all(map(_is_factor, v.values()))),
     "extra": ("an object", lambda v: isinstance(v, dict)),
+    "optimizer": ("its name and start, or null", lambda v: v is None or _is_optimizer(v)),
 }
 
 
-def describe(net: Network, extra: Mapping[str, Any]) -> dict[str, str]:
+def describe(net: Network, extra: Mapping[str, Any], *, training: bool = False) -> dict[str, str]:
     """Return the metadata of a file; what could not be read again is refused here."""
     config = to_config(net.model)
     kinds = dict.fromkeys(type(node.layer) for node in net.nodes)
@@ -57,7 +63,7 @@ def describe(net: Network, extra: Mapping[str, Any]) -> dict[str, str]:
         )
     scales = net._store.lr_scales
     about = {
-        "version": _VERSION,
+        "version": _VERSION if training else 1,
         "nnxp": __version__,
         "model": config,
         "dtype": net.dtype,
@@ -70,6 +76,8 @@ def describe(net: Network, extra: Mapping[str, Any]) -> dict[str, str]:
         "lr_scales": {name: scales[name] for name in net.layout if name in scales},
         "extra": dict(extra),
     }
+    if training:
+        about["optimizer"] = {"name": net.optimizer_name, "start": net.optimizer_start}
     try:
         text = dump_json(about)
     except (TypeError, ValueError) as error:
@@ -95,6 +103,8 @@ def _parse(where: str, text: str) -> dict[str, Any]:
         raise FormatError(
             message(where, f"a file of version {_VERSION}", short(version), "upgrade: pip install -U nnxp")
         )
+    if version == 1:
+        about["optimizer"] = None
     for name, (expected, fits) in _ENTRIES.items():
         if name not in about or not fits(about[name]):
             raise FormatError(message(where, f"{name} to be {expected}", short(about.get(name, "nothing"))))

@@ -22,16 +22,23 @@ from nnxp.network import Network
 __all__ = ["load", "read_metadata", "save"]
 
 
-def save(net: Network, path: str | PathLike[str], *, extra: Mapping[str, Any] | None = None) -> None:
+# What stands before the names of an optimizer's vectors; no parameter's name has a colon.
+_STATE = "optimizer:"
+
+
+def save(
+    net: Network, path: str | PathLike[str], *, training: bool = False, extra: Mapping[str, Any] | None = None
+) -> None:
     """Write a network to a safetensors file, whole or not at all.
 
     Parameters
     ----------
     net : Network
-        On any device; it is not touched. Parameters and buffers are written under the names of its state dict; the
-        optimizer's state is not written.
+        On any device; it is not touched. Parameters and buffers are written under the names of its state dict.
     path : path
         The file, such as ``model.safetensors``; an old one is replaced.
+    training : bool
+        Write the optimizer's vectors too, so that a loaded network goes on with `fit` as if nothing had happened.
     extra : mapping, optional
         Anything that is JSON, such as the names of the classes; `read_metadata` gives it back.
 
@@ -49,7 +56,10 @@ def save(net: Network, path: str | PathLike[str], *, extra: Mapping[str, Any] | 
     --------
     >>> nnxp.io.save(net, "digits.safetensors", extra={"classes": ["zero", "one"]})
     """
-    write_state_dict(path, net.state_dict(), describe(net, extra or {}))
+    arrays = net.state_dict()
+    if training:
+        arrays |= {f"{_STATE}{name}": np.array(net.device.get(v)) for name, v in net.optimizer_state.items()}
+    write_state_dict(path, arrays, describe(net, extra or {}, training=training))
 
 
 def load(
@@ -82,7 +92,8 @@ def load(
     Returns
     -------
     Network
-        With the same model, arrays, dtype, seed, step, epoch, frozen parameters and factors on the learning rate.
+        With the same model, arrays, dtype, seed, step, epoch, frozen parameters and factors on the learning rate, and
+        the optimizer's state if it was saved.
 
     Raises
     ------
@@ -106,7 +117,9 @@ def load(
         return _with_weights(model, arrays, device, input_shape)
     about = read_description(where, path, metadata)
     model = from_config(about["model"], layers, where=where)
+    state = {name.removeprefix(_STATE): arrays.pop(name) for name in [*arrays] if name.startswith(_STATE)}
     parameters = _check_arrays(where, model, about, arrays)
+    _check_state(where, about, state, sum(arrays[name].size for name in parameters))
     # The weights are in the file; drawing others first would be for nothing.
     init = {"*": zeros()} if parameters else None
     net = Network(
@@ -117,6 +130,9 @@ def load(
     net._store.frozen = set(about["frozen"])
     net._store.lr_scales = {name: float(factor) for name, factor in about["lr_scales"].items()}
     net._store.rebuild()
+    if about["optimizer"]:
+        net.optimizer_state = {name: net.device.put(np.array(vector), net.dtype) for name, vector in state.items()}
+        net.optimizer_name, net.optimizer_start = about["optimizer"]["name"], about["optimizer"]["start"]
     return net
 
 
@@ -142,7 +158,8 @@ def read_metadata(path: str | PathLike[str]) -> dict[str, Any]:
     -------
     dict
         ``version`` of the format, ``nnxp`` (the version that wrote it), ``model``, ``dtype``, ``seed``, ``step``,
-        ``epoch``, ``input_shape``, ``probabilities``, ``frozen``, ``lr_scales``, and ``extra``, which is yours.
+        ``epoch``, ``input_shape``, ``probabilities``, ``frozen``, ``lr_scales``, ``extra``, which is yours, and
+        ``optimizer``: its name and first step, or None.
 
     Raises
     ------
@@ -180,3 +197,11 @@ def _check_arrays(where: str, model: Layer, about: dict[str, Any], arrays: Array
     if wrong:
         raise FormatError(message(where, f"the {len(wanted)} arrays of its architecture", short(", ".join(wrong))))
     return parameters
+
+
+def _check_state(where: str, about: dict[str, Any], state: Arrays, size: int) -> None:
+    """Hold an optimizer's vectors against the network's: as long, or one number."""
+    for name, vector in state.items():
+        if not about["optimizer"] or vector.dtype != np.dtype(about["dtype"]) or vector.shape not in ((size,), (1,)):
+            what = f"no more than the vectors of an optimizer, {about['dtype']} ({size},)"
+            raise FormatError(message(where, what, short(f"{_STATE}{name} {vector.dtype} {vector.shape}")))

@@ -80,6 +80,8 @@ class EarlyStopping(Callback):
 class Checkpoint(Callback):
     """Writes the network to ``last.safetensors`` after every epoch, and to ``best.safetensors`` when it improves.
 
+    The last holds the optimizer's state too: `fit` goes on from ``nnxp.load`` of it as if it had not been interrupted.
+
     Parameters
     ----------
     folder : path
@@ -103,7 +105,7 @@ class Checkpoint(Callback):
 
     def on_epoch_end(self, run: Run) -> None:
         """Write."""
-        run.net.save(self.folder / "last.safetensors")
+        run.net.save(self.folder / "last.safetensors", training=True)
         if self._monitor is not None and self._monitor.improved(run.row):
             run.net.save(self.folder / "best.safetensors")
 
