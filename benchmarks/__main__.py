@@ -12,7 +12,7 @@ from typing import Any
 
 from benchmarks import machine, readme, report
 from benchmarks.peers import CONFIGURATIONS
-from benchmarks.runner import REFERENCE, Outcome, Plan, run_jobs, say, take_turns
+from benchmarks.runner import Outcome, Plan, run_jobs, say, take_turns
 from benchmarks.starts import sizes, starts
 from benchmarks.workloads import WORKLOADS, Workload
 
@@ -50,7 +50,7 @@ def chosen(work: Workload, options: argparse.Namespace) -> list[str]:
         if one.installed()
         and one.does(work)
         and not (one.slow_start and options.quick)
-        and (options.peers is None or one.column in {*options.peers, REFERENCE})
+        and (options.peers is None or one.column in {*options.peers, report.NNXP})
     ]
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime
 import os
 import platform
-from importlib import metadata
 from typing import Any
+
+from nnxp.benchmark.machine import processor, versions
 
 PACKAGES = ("nnxp", "numpy", "numba", "torch", "jax", "scikit-learn", "thinc")
 
@@ -20,24 +21,5 @@ def facts(threads: int) -> dict[str, Any]:
         "threads": threads,
         "system": platform.system(),
         "python": platform.python_version(),
-        "versions": versions(),
+        "versions": versions(PACKAGES),
     }
-
-
-def versions() -> dict[str, str]:
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def processor() -> str:
-    """Name the processor, where the system tells."""
-    try:
-        with open("/proc/cpuinfo") as file:
-            return next(line.partition(":")[2].strip() for line in file if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()

@@ -107,6 +107,7 @@ def test_batches_are_drawn_or_repeated(
     put = clocks.put_batch
     monkeypatch.setattr(clocks, "put_batch", lambda net, loss, batch: seen.append(batch) or put(net, loss, batch))
     time_small(batch_sizes=[7], **options)
+    assert seen
     for x, y, weight in seen:
         assert ([part.shape for part in x], weight) == (inputs, None)
         below = f" below {3 if y.max() < 3 else y.max()}" if y.dtype.kind == "i" else ""

@@ -169,7 +169,7 @@ assert not {"numba", "threadpoolctl"} & set(sys.modules)
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_without_numba_everything_takes_the_plain_way(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_numba_training_gives_the_same_losses() -> None:
     code = """
 import importlib.util, sys
 find = importlib.util.find_spec

@@ -8,6 +8,7 @@ import io
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -52,11 +53,20 @@ def test_every_extra_exists() -> None:
         assert re.search(rf"^{extra} = \[", project, re.MULTILINE), extra
 
 
+def test_every_requirement_and_every_extra_is_named() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    for requirement in project["dependencies"]:
+        assert re.split(r"[^\w-]", requirement)[0] in README.lower(), requirement
+    for extra in project["optional-dependencies"]:
+        assert f"`{extra}`" in README, extra
+
+
 def test_the_lists_of_what_there_is_are_complete() -> None:
     import nnxp
     from nnxp.layers import Layer
     from nnxp.losses import Loss
     from nnxp.optimizers import Optimizer
+    from nnxp.training import Callback, Prefetch
 
     families = re.findall(r"(\w+)1d/2d/3d", README)
     listed = README + " ".join(f"{family}{axes}d" for family in families for axes in (1, 2, 3))
@@ -64,7 +74,7 @@ def test_the_lists_of_what_there_is_are_complete() -> None:
         member = getattr(nnxp, name)
         if (
             isinstance(member, type)
-            and issubclass(member, (Layer, Loss, Optimizer))
-            and member not in {Layer, Loss, Optimizer}
+            and issubclass(member, (Layer, Loss, Optimizer, Callback, Prefetch))
+            and member not in {Layer, Loss, Optimizer, Callback}
         ):
             assert re.search(rf"\b{name}\b", listed), f"README does not mention {name}"

@@ -11,7 +11,7 @@ from nnxp import __version__
 from nnxp.device import Device
 from nnxp.threads import get_num_threads
 
-__all__ = ["machine"]
+__all__ = ["machine", "processor", "versions"]
 
 # The packages whose versions tell, beside our own.
 _PACKAGES = ("numpy", "numba", "cupy-cuda12x", "cupy-cuda13x", "torch", "array-api-strict")
@@ -33,11 +33,11 @@ def machine(devices: Sequence[str | Device]) -> dict[str, Any]:
     places = [Device(device) for device in devices]  # type: ignore[arg-type]
     return {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "processor": _processor(),
+        "processor": processor(),
         "system": platform.platform(),
         "threads": get_num_threads(),
         "devices": {device.name: _detail(device) for device in places},
-        "versions": {"nnxp": __version__, "python": platform.python_version(), **_versions()},
+        "versions": {"nnxp": __version__, "python": platform.python_version(), **versions(_PACKAGES)},
     }
 
 
@@ -46,9 +46,10 @@ def _detail(device: Device) -> str:
     return next((info.detail for info in device.library.devices() if info.name == device.name), "")
 
 
-def _versions() -> dict[str, str]:
+def versions(packages: Sequence[str]) -> dict[str, str]:
+    """Return the versions of those that are installed."""
     found = {}
-    for name in _PACKAGES:
+    for name in packages:
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
@@ -56,7 +57,7 @@ def _versions() -> dict[str, str]:
     return found
 
 
-def _processor() -> str:
+def processor() -> str:
     """Name the processor, where the system tells."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()

@@ -64,7 +64,7 @@ def time_net(
     devices, batch_sizes
         As for `time_steps`.
     widths : sequence of int, optional
-        Instead of the net's own; the first of several is not special. A net without a width ignores them.
+        Beside the usual one, instead of the net's own. A net without a width ignores them.
     **options
         Of `time_steps`.
 

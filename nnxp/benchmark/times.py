@@ -53,7 +53,7 @@ class StepTime:
 
     @property
     def samples_per_second(self) -> float:
-        """Trained on."""
+        """How many samples are trained on in a second."""
         return self.batch_size / self.seconds
 
 

@@ -35,7 +35,8 @@ class Sequential(Layer):
     Notes
     -----
     ``model[2]`` is a layer and ``model[1:3]`` a Sequential; so are ``len(model)`` and ``for layer in model``.
-    The cache is the list of the layers' caches.
+    The cache is what the layers keep. A stack of Linear layers, ReLU, Tanh and Sigmoid alone may be run as one by a
+    library's own `dense_forward` and `dense_backward`; everywhere else `each_forward` and `each_backward` run.
     """
 
     layers: tuple[Layer, ...]

@@ -27,7 +27,7 @@ def transformer(
     depth: int = 2,
     dropout: float = 0.1,
 ) -> Sequential:
-    """Build a transformer that classifies sequences: of vectors, such as the rows of an image, or of tokens.
+    """Build a transformer [1]_ that classifies sequences: of vectors, such as the rows of an image, or of tokens.
 
     Every element is mapped to `width` features, by a Linear or from a table, and gets waves of its place. The encoder's
     layers, pre-norm [2]_ with GELU and a feed-forward network four times as wide, end in a LayerNorm; then the mean

@@ -80,6 +80,4 @@ class Adadelta(Optimizer):
         self, theta: Array, gradient: Array, state: dict[str, Array], lr: Any, t: Any, weight_decay: float
     ) -> None:
         """Move one run, in place; see `Optimizer.step_run`."""
-        adadelta(
-            theta, gradient, state["square_avg"], state["acc_delta"], self.rho, self.eps, lr, weight_decay
-        )  # fmt: skip
+        adadelta(theta, gradient, state["square_avg"], state["acc_delta"], self.rho, self.eps, lr, weight_decay)

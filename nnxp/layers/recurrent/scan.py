@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from nnxp._backend import Array, fused, matmul, namespace, sum_rows
 from nnxp.layers.layer import rows
-from nnxp.layers.linear import affine
+from nnxp.layers.linear import mapped
 from nnxp.layers.recurrent.rule import Rule, State, Weights
 
 __all__ = ["Trace", "scan", "scan_backward"]
@@ -62,12 +62,8 @@ def scan(
     xp = namespace(x)
     steps, batch, _ = x.shape
     x = rows(x)
-    if w.bias_ih is None:
-        gates = matmul(x, w.ih.T)
-    else:
-        gates = affine(x, w.ih, w.bias_ih if rule.apart else w.bias_ih + w.bias_hh)
-    shape = (batch, rule.gates, w.hh.shape[1])
-    gates = xp.reshape(gates, (steps, *shape))
+    bias = w.bias_ih if rule.apart or w.bias_ih is None else w.bias_ih + w.bias_hh
+    gates = xp.reshape(mapped(x, w.ih, bias), (steps, batch, rule.gates, w.hh.shape[1]))
     states = recur(gates, w.hh, w.bias_hh if rule.apart else None, state, real, reverse, rule)
     after = tuple(states_after(s, reverse) for s in states)
     end = tuple(s[0 if reverse else steps - 1, ...] for s in after)
