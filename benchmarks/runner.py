@@ -75,15 +75,15 @@ def take_turns(works: Sequence[Workload], configurations: Sequence[str], plan: P
                 child.read()
             except Failed as reason:
                 leave_out(children, outcomes, name, str(reason))
-        for outcome in outcomes:
-            rounds(children, outcome, plan)
+        for i, outcome in enumerate(outcomes):
+            rounds(children, outcome, plan, outcomes[i:])
     finally:
         for child in children.values():
             child.stop()
     return outcomes
 
 
-def leave_out(children: dict[str, Child], outcomes: list[Outcome], name: str, reason: str) -> None:
+def leave_out(children: dict[str, Child], outcomes: Sequence[Outcome], name: str, reason: str) -> None:
     children.pop(name).stop()
     for outcome in outcomes:
         outcome.left_out[name] = reason
@@ -118,13 +118,20 @@ def show(values: Sequence[float]) -> str:
     return " ".join(f"{value:.5g}" for value in values)
 
 
-def rounds(children: dict[str, Child], outcome: Outcome, plan: Plan) -> None:
-    """Let everyone measure once a round, until the ratios are steady."""
+def rounds(children: dict[str, Child], outcome: Outcome, plan: Plan, still: Sequence[Outcome]) -> None:
+    """Let everyone measure once a round, until ratios are steady; who gives up is left out of what is still to do."""
     times: dict[str, list[float]] = {name: [] for name in children}
     for done in range(1, plan.most + 1):
-        for name, child in children.items():
+        for name, child in list(children.items()):
             time.sleep(PAUSE)
-            answer = child.turn(outcome.work.name, plan.seconds)
+            try:
+                answer = child.turn(outcome.work.name, plan.seconds)
+            except (Failed, BrokenPipeError) as reason:
+                if name == REFERENCE:
+                    raise
+                leave_out(children, still, name, str(reason))
+                del times[name]
+                continue
             times[name].append(answer["seconds"])
             outcome.peaks[name] = answer["peak"]
         if done >= plan.fewest and all(steady(times[REFERENCE], own) for own in times.values()):
@@ -156,6 +163,8 @@ def run_jobs(work: Workload, configurations: Sequence[str], plan: Plan) -> Outco
             extras["accuracy"].append(answer["accuracy"])
             outcome.seconds.setdefault(name, []).append(answer["seconds"])
             outcome.peaks[name] = answer["peak"]
+    if REFERENCE + ", fit" not in alive:
+        raise Failed(f"{REFERENCE} does not do {work.name}: {outcome.left_out[REFERENCE + ', fit']}")
     wanted = outcome.extras[REFERENCE + ", fit"]["accuracy"][0]
     for name in alive:
         got = outcome.extras[name]["accuracy"][0]

@@ -205,3 +205,32 @@ def test_the_block_of_a_readme_is_found_between_its_markers() -> None:
 @pytest.mark.skipif(not readme.RESULTS.exists(), reason="nothing was measured yet")
 def test_readme_says_what_was_measured() -> None:
     assert readme.present(readme.README.read_text()) == readme.committed()
+
+
+class Mortal:
+    """A process that answers so many times."""
+
+    def __init__(self, lives: int) -> None:
+        self.lives = lives
+
+    def turn(self, name: str, seconds: float) -> dict[str, Any]:
+        self.lives -= 1
+        if self.lives < 0:
+            raise BrokenPipeError("gone")
+        return {"seconds": 1.0, "peak": 1.0}
+
+    def stop(self) -> None:
+        self.lives = 0
+
+
+def test_a_peer_that_dies_in_its_rounds_is_left_out_of_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "PAUSE", 0.0)
+    plan = runner.Plan(threads=1, seconds=0.0, fewest=3, most=3, jobs=1)
+    outcomes = [runner.Outcome(SMALL), runner.Outcome(SMALL)]
+    children: Any = {"nnxp": Mortal(99), "torch": Mortal(1)}
+    runner.rounds(children, outcomes[0], plan, outcomes)
+    assert outcomes[0].seconds == {"nnxp": [1.0] * 3}
+    assert [outcome.left_out for outcome in outcomes] == [{"torch": "gone"}] * 2
+    assert children.keys() == {"nnxp"}
+    with pytest.raises(BrokenPipeError):
+        runner.rounds({"nnxp": Mortal(1)}, outcomes[1], plan, outcomes)  # type: ignore[dict-item]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import re
+import signal
 import subprocess
 import sys
 import threading
+import time
 from typing import Any
 
 import numpy as np
@@ -13,11 +16,12 @@ import pytest
 
 import nnxp
 from nnxp import Adam, CrossEntropyLoss, Linear, Network, ReLU, Sequential, Sigmoid, Tanh
-from nnxp._backend import matmul, threads
+from nnxp._backend import matmul, team, threads
 from nnxp._backend.fused import SPECIFICATIONS
 from nnxp._backend.kernels import FASTER, PATHS
 from nnxp._backend.kernels.path import numba_is_here
 from nnxp.layers.layer import Mode
+from nnxp.layers.recurrent.rnn import RULES
 from tests.backends import assert_close
 from tests.fused_cases import CASES, FusedCase
 
@@ -66,7 +70,7 @@ def test_every_path_has_a_case_and_a_plain_function() -> None:
     for name in nnxp.__all__:
         getattr(nnxp, name)  # what is not loaded has not been marked yet
     # Stacks are held against their layers below, since their caches are of two kinds; and products against NumPy's.
-    assert {case.name for case in CASES} | {"dense_forward", "dense_backward", "matmul"} == set(PATHS)
+    assert {case.name for case in CASES} | {"stack_forward", "stack_backward", "matmul"} == set(PATHS)
     assert set(PATHS) <= {*SPECIFICATIONS, "matmul"}
 
 
@@ -208,6 +212,62 @@ def test_the_switch_closes_every_path() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@needs_numba
+@pytest.mark.parametrize("kind", ["float64", "float16", ">f4", "int64"])
+def test_a_stack_takes_gradients_of_other_kinds_as_its_layers_do(kind: str) -> None:
+    net = Network(STACKS[2], seed=0)
+    model: Any = net.model
+    x = np.random.default_rng(0).normal(size=(9, 7)).astype("float32")
+    gradients = []
+    for run in (model.forward, model.each_forward):
+        y, cache = run(net.views, x, net.mode(training=True))
+        dx = model.backward(net.views, net._store.g, cache, np.round(4.0 * y).astype(kind))
+        gradients.append((net.gradient.copy(), dx))
+    assert_close(gradients[0][0], gradients[1][0], "float32")
+    assert_close(gradients[0][1], gradients[1][1], "float32")
+
+
+@needs_numba
+@pytest.mark.parametrize("shape", [(1, 11), (9, 1), (9,), (9, 12)])
+def test_a_stack_refuses_gradients_of_another_shape(shape: tuple[int, ...]) -> None:
+    net = Network(STACKS[2], seed=0)
+    y, cache = net.forward(np.ones((9, 7), "float32"))
+    said = f"Sequential.backward: expected dy of shape (9, 11), got {shape}"
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+        net.run_backward(cache.layers, np.ones(shape, y.dtype))
+
+
+@needs_numba
+def test_what_is_ruled_out_costs_infinitely_much_when_all_is_smoothed() -> None:
+    output, loss = np.array([[-np.inf, 0.0], [0.0, 0.0]]), CrossEntropyLoss(label_smoothing=1.0)
+    for value, dy in (
+        PATHS["cross_entropy"](output, np.zeros(2, int), loss),
+        loss.in_full(output, np.zeros(2, int), None),
+    ):
+        assert value == np.inf
+        np.testing.assert_array_equal(dy, [[-0.25, 0.25], [0.0, 0.0]])
+
+
+def reals(*shape: int, kind: str = "float32") -> Any:
+    return np.ones(shape, kind)
+
+
+@needs_numba
+@pytest.mark.parametrize(("name", "arguments"), [
+    ("relu_backward", (reals(90, 90), reals(90, 1))), ("sigmoid_backward", (reals(90, 90), reals(90, 90, kind="float64"))),
+    ("tanh_backward", (reals(90, 90), reals(90))), ("masked", (reals(90, 90), reals(90, 1, kind="bool"), 2.0)),
+    ("shares_backward", (reals(90, 90), -1, reals(1, 90))), ("matmul", (reals(90, 90), reals(80, 90), None)),
+    ("matmul", (reals(90, 90), reals(90, 90), reals(80, 90))), ("affine", (reals(90, 90), reals(90, 80), reals(90))),
+    ("norm_backward", (reals(90, 90), reals(80, 90), reals(80, 1), None, (1,), None, None)),
+    ("recur", (reals(4, 9, 1, 20), reals(20, 20, kind="float64"), None, (reals(9, 20),), None, False, RULES["tanh"])),
+], ids=lambda value: value if isinstance(value, str) else "")  # fmt: skip
+def test_twins_decline_what_does_not_go_together(
+    name: str, arguments: tuple[Any, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(PATHS[name], "least", 0)
+    assert PATHS[name](*arguments) is NotImplemented
+
+
 # -- threads -----------------------------------------------------------------------------------------
 
 
@@ -235,7 +295,8 @@ def test_a_piece_within_a_piece_stays_on_its_thread(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(threads._team, "count", 2)
     inner: list[Any] = []
     threads.for_each_piece(lambda start, stop: inner.extend(covered(10)), 2)
-    assert [(start, stop) for start, stop, _ in inner] == [(0, 10), (0, 10)]
+    # The same pieces, so that sums over them have the same bits.
+    assert sorted((start, stop) for start, stop, _ in inner) == [(0, 5), (0, 5), (5, 10), (5, 10)]
     assert len({name for _, _, name in inner}) == 2
 
 
@@ -249,6 +310,58 @@ def test_an_error_in_a_piece_arrives_and_the_threads_go_on(monkeypatch: pytest.M
     with pytest.raises(OverflowError, match="^in a worker$"):
         threads.for_each_piece(fail, 10)
     assert len(covered(10)) == 2
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="threads cannot be sent signals here")
+def test_an_interrupt_waits_for_the_workers_and_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads._team, "count", 2)
+    main, ended = threading.main_thread().ident, []
+
+    def interrupt(start: int, stop: int) -> None:
+        for _ in range(2 if start else 0):
+            time.sleep(0.05)
+            signal.pthread_kill(main, signal.SIGINT)  # type: ignore[arg-type]
+        time.sleep(0.05 if start else 0.0)
+        ended.append(start)
+
+    with pytest.raises(KeyboardInterrupt):
+        threads.for_each_piece(interrupt, 10)
+    assert ended == [0, 5]
+    slow: list[int] = []
+
+    def wait(start: int, stop: int) -> None:
+        time.sleep(0.05 if start else 0.0)
+        slow.append(start)
+
+    threads.for_each_piece(wait, 10)
+    assert slow == [0, 5]
+
+
+def test_what_is_left_by_an_interrupt_is_not_begun_any_more() -> None:
+    task = team.Task()
+    task.leave()
+    begun: list[int] = []
+    task.take(lambda start, stop: begun.append(start), 0, 5)
+    assert not begun
+
+
+def test_blas_gets_its_threads_back_when_the_last_of_several_is_done() -> None:
+    before = [blas.get_num_threads() for blas in threads.blas_libraries()]
+    one, other = threads.one_blas_thread(), threads.one_blas_thread()
+    try:
+        threads.set_count(2)
+        one.__enter__()
+        other.__enter__()
+        one.__exit__(None, None, None)
+        assert {blas.get_num_threads() for blas in threads.blas_libraries()} == {1}
+        other.__exit__(None, None, None)
+        assert {blas.get_num_threads() for blas in threads.blas_libraries()} == {2}
+        with threads.one_blas_thread():
+            threads.set_count(3)
+            assert {blas.get_num_threads() for blas in threads.blas_libraries()} == {1}
+        assert {blas.get_num_threads() for blas in threads.blas_libraries()} == {3}
+    finally:
+        threads.set_count(before[0])
 
 
 def test_blas_is_kept_to_one_thread_in_the_block_and_gets_them_back() -> None:

@@ -10,7 +10,7 @@ import pytest
 from nnxp._backend.fused import SPECIFICATIONS
 from nnxp._backend.kernels import attention, softmax_blocks
 from tests.backends import assert_close
-from tests.fused_cases import CASES, FusedCase
+from tests.fused_cases import CASES, FusedCase, attention_backward
 from tests.test_fused import copied, parts
 
 ATTENTION = [case for case in CASES if case.name.startswith("attention")]
@@ -29,6 +29,19 @@ def test_blocks_equal_the_plain_function(case: FusedCase, dtype: str, monkeypatc
     for here, there in zip(parts((found, for_blocks)), parts((expected, for_plain)), strict=True):
         assert here.dtype == there.dtype
         assert_close(here, there, "float64" if here.dtype.kind in "iub" else dtype)
+
+
+def test_backward_does_not_depend_on_how_its_inputs_lie() -> None:
+    rng = np.random.default_rng(0)
+    given = attention_backward(lambda *shape: rng.normal(size=shape))
+    ends = []
+    for outermost in (0, 1):  # samples, or heads
+        inputs = [np.ascontiguousarray(x.swapaxes(0, outermost)).swapaxes(0, outermost) for x in given[:4]]
+        results = [np.empty(x.shape) for x in given[1:4]]
+        attention.attention_backward(*inputs, *given[4:9], *results)
+        ends.append(results)
+    for here, there in zip(*ends, strict=True):
+        assert_close(here, there, "float64")
 
 
 @pytest.mark.parametrize(("samples", "heads", "length", "count"), [(5, 3, 4, 1), (300, 4, 64, 75), (2, 3, 400, 6)])

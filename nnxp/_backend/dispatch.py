@@ -118,5 +118,5 @@ def constant(values: tuple[Any, ...] | float, like: Array) -> Array:
         if len(_constants) >= _MOST_CONSTANTS:
             _constants.clear()
         host = np.asarray(values, dtype=np.float64)
-        _constants[key] = library.xp.asarray(host.tolist(), dtype=like.dtype, device=like.device)
-        return _constants[key]
+        made = _constants[key] = library.xp.asarray(host.tolist(), dtype=like.dtype, device=like.device)
+        return made  # another thread may have cleared them by now

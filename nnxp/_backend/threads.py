@@ -8,79 +8,60 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import Context, copy_context
 from functools import cache
-from queue import SimpleQueue
+from itertools import pairwise
 from typing import Any
 
-__all__ = ["blas_libraries", "count", "follow", "for_each_piece", "one_blas_thread", "set_count"]
+from nnxp._backend.team import Piece, Team, cores
 
-_VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-
-Piece = Callable[[int, int], None]
+__all__ = ["blas_libraries", "cores", "count", "follow", "for_each_piece", "one_blas_thread", "set_count"]
 
 
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-class _Team:
-    """Workers that wait, each at a queue of its own."""
+class _Limit:
+    """BLAS's number of threads, which is one for the whole process, while somebody wants it to be 1."""
 
     def __init__(self) -> None:
-        given = (os.environ.get(name, "") for name in _VARIABLES)
-        self.count = next((int(n) for n in given if n.isdecimal() and int(n) > 0), cores())
-        self.busy = threading.Lock()
-        self.queues: list[SimpleQueue[Any]] = []
-        self.done: SimpleQueue[BaseException | None] = SimpleQueue()
+        self.lock = threading.Lock()
+        self.wanted = 0
+        self.before: list[int] = []
 
-    def hire(self, workers: int) -> None:
-        while len(self.queues) < workers:
-            queue: SimpleQueue[Any] = SimpleQueue()
-            threading.Thread(target=self._work, args=(queue,), name="nnxp", daemon=True).start()
-            self.queues.append(queue)
+    def change(self, threads: int) -> None:
+        """Set the number, now or when nobody wants another any more."""
+        with self.lock:
+            self.before = [threads for _ in blas_libraries()]
+            if not self.wanted:
+                self.set(self.before)
 
-    def _work(self, queue: "SimpleQueue[Any]") -> None:
-        while True:
-            function, start, stop = queue.get()
-            self.done.put(_attempt(function, start, stop))
-            del function  # an idle worker keeps no arrays alive
+    def want(self) -> None:
+        with self.lock:
+            if not self.wanted:
+                self.before = [blas.get_num_threads() for blas in blas_libraries()]
+                self.set([1 for _ in self.before])
+            self.wanted += 1
 
-    def run(self, function: Piece, edges: list[int]) -> None:
-        """Call `function` on every stretch between neighbouring edges, and wait for all."""
-        self.hire(len(edges) - 2)
-        for queue, start, stop in zip(self.queues, edges[1:], edges[2:], strict=False):
-            # A copy of the caller's context, so that its `numpy.errstate` holds there too.
-            queue.put((_within(copy_context(), function), start, stop))
-        errors = [_attempt(function, *edges[:2]), *(self.done.get() for _ in edges[2:])]
-        for error in errors:
-            if error is not None:
-                raise error
+    def want_no_more(self) -> None:
+        with self.lock:
+            self.wanted -= 1
+            if not self.wanted:
+                self.set(self.before)
 
-
-def _within(context: Context, function: Piece) -> Piece:
-    return lambda start, stop: context.run(function, start, stop)
+    def set(self, numbers: list[int]) -> None:
+        for blas, threads in zip(blas_libraries(), numbers, strict=True):
+            blas.set_num_threads(threads)
 
 
-def _attempt(function: Piece, start: int, stop: int) -> BaseException | None:
-    try:
-        function(start, stop)
-    except BaseException as error:
-        return error
-    return None
-
-
-_team = _Team()
+_team = Team()
+_limit = _Limit()
 _told: int | None = None
 _followers: list[Callable[[int], None]] = []
 
 
 def _forget() -> None:
     """Start anew in a forked process, which has none of its parent's threads."""
-    global _team
-    threads, _team = _team.count, _Team()
+    global _team, _limit
+    threads, _team = _team.count, Team()
     _team.count = threads
+    _limit = _Limit()
 
 
 if hasattr(os, "register_at_fork"):
@@ -96,8 +77,7 @@ def set_count(threads: int) -> None:
     """Set the number of threads, of BLAS and of those who `follow` too."""
     global _told
     _team.count = _told = threads
-    for blas in blas_libraries():
-        blas.set_num_threads(threads)
+    _limit.change(threads)
     for setter in _followers:
         setter(threads)
 
@@ -123,29 +103,32 @@ def for_each_piece(function: Piece, n: int, least: int = 1, align: int = 1) -> N
     align : int
         Pieces begin at multiples of this.
     """
-    pieces = min(_team.count, n // least)
-    if pieces < 2 or not _team.busy.acquire(blocking=False):
-        # Too little, or called from within a piece or beside another network: the threads are taken.
+    team = _team
+    pieces = min(team.count, n // least)
+    if pieces < 2:
         function(0, n)
         return
+    edges = [n * i // pieces // align * align for i in range(pieces)] + [n]
+    if not team.busy.acquire(blocking=False):
+        # Called from within a piece or beside another network: the threads are taken. Sums over the same pieces have
+        # the same bits.
+        for start, stop in pairwise(edges):
+            function(start, stop)
+        return
     try:
-        _team.run(function, [n * i // pieces // align * align for i in range(pieces)] + [n])
+        team.run(function, edges)
     finally:
-        _team.busy.release()
+        team.busy.release()
 
 
 @contextmanager
 def one_blas_thread() -> Iterator[None]:
     """Keep BLAS to one thread in the block, within which our own threads call it."""
-    libraries = blas_libraries()
-    before = [blas.get_num_threads() for blas in libraries]
-    for blas in libraries:
-        blas.set_num_threads(1)
+    _limit.want()
     try:
         yield
     finally:
-        for blas, threads in zip(libraries, before, strict=True):
-            blas.set_num_threads(threads)
+        _limit.want_no_more()
 
 
 @cache

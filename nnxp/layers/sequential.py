@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, overload
 
-from nnxp._backend import Array, fused
+from nnxp._backend import Array, fused, namespace
 from nnxp._checks import Shape, message
-from nnxp.layers.dense import Plan, plan_of
 from nnxp.layers.layer import Layer, Mode, Views
+from nnxp.layers.stack import Plan, plan_of
 
 __all__ = ["Sequential"]
 
@@ -36,7 +36,7 @@ class Sequential(Layer):
     -----
     ``model[2]`` is a layer and ``model[1:3]`` a Sequential; so are ``len(model)`` and ``for layer in model``.
     The cache is what the layers keep. A stack of Linear layers, ReLU, Tanh and Sigmoid alone may be run as one by a
-    library's own `dense_forward` and `dense_backward`; everywhere else `each_forward` and `each_backward` run.
+    library's own `stack_forward` and `stack_backward`; everywhere else `each_forward` and `each_backward` run.
     """
 
     layers: tuple[Layer, ...]
@@ -108,7 +108,7 @@ class Sequential(Layer):
     def forward(self, p: Views, x: Array, mode: Mode) -> tuple[Array, Any]:
         """Return the last layer's output; the cache is every layer's, and whether backward may consume it."""
         if self.plan is not None:
-            y, cache = dense_forward(x, p, mode, self)
+            y, cache = stack_forward(x, p, mode, self)
             return y, cache
         return self.each_forward(p, x, mode)
 
@@ -116,7 +116,7 @@ class Sequential(Layer):
         """Pass the gradient through the layers in reverse; stop where nothing before is trained."""
         if type(cache) is tuple:
             return self.each_backward(p, g, cache, dy)
-        return dense_backward(dy, p, g, cache, self)
+        return stack_backward(dy, p, g, cache, self)
 
     def each_forward(self, p: Views, x: Array, mode: Mode) -> tuple[Array, tuple[list[Any], bool]]:
         """Run one layer after the other."""
@@ -142,15 +142,17 @@ class Sequential(Layer):
 
 
 @fused
-def dense_forward(x: Array, p: Views, mode: Mode, stack: Sequential) -> tuple[Array, Any]:
+def stack_forward(x: Array, p: Views, mode: Mode, stack: Sequential) -> tuple[Array, Any]:
     """Run a stack of Linear layers and activations; a library's twin has a cache of its own."""
     return stack.each_forward(p, x, mode)
 
 
 @fused
-def dense_backward(dy: Array, p: Views, g: Views, cache: Any, stack: Sequential) -> Array | None:
-    """Run its backward."""
-    return stack.each_backward(p, g, cache, dy)
+def stack_backward(dy: Array, p: Views, g: Views, cache: Any, stack: Sequential) -> Array | None:
+    """Run its backward; a twin, whose caches are no tuples, is given what it takes: the parameters' dtype."""
+    if type(cache) is tuple:
+        return stack.each_backward(p, g, cache, dy)
+    return stack_backward(namespace(dy).astype(dy, cache.theta.dtype), p, g, cache, stack)
 
 
 def check_layer(where: str, name: str, value: object) -> None:

@@ -72,7 +72,7 @@ def _with_slope(loop: Callable[..., None], x: Any, slope_wanted: bool, *numbers:
 
 def _each(loop: Callable[..., None], arrays: tuple[Any, ...], result: Any, *numbers: float) -> Any:
     """Run a loop over pieces of arrays, which end in the result; empty ones stay empty."""
-    if not all(v.flags.c_contiguous for v in arrays):
+    if not all(v.flags.c_contiguous and v.size in (0, result.size) and v.dtype == result.dtype for v in arrays):
         return NotImplemented
     vectors = [v.reshape(-1) for v in (*arrays, result)]
     given = [result.dtype.type(n) for n in numbers]

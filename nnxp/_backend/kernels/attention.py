@@ -102,7 +102,7 @@ def attention_backward(
 
     def piece(start: int, stop: int) -> None:
         for block in blocks(shares, start, stop):
-            ds = dy[block] @ values[block]
+            ds = np.matmul(dy[block], values[block], order="C")  # else as its factors lie, and not to be seen as rows
             if given is not None:
                 ds += given[block]
             weights = score_gradients(ds, shares[block], None if kept is None else kept[block], factor, root)

@@ -48,5 +48,7 @@ def _cross_entropy(output: Any, labels: Any, smoothing: Any, scale: Any, dy: Any
         for j in range(classes):
             dy[i, j] = scale * (dy[i, j] / mass - elsewhere)
         dy[i, label] -= scale * (1 - smoothing)
-        total += math.log(mass) - (1 - smoothing) * (output[i, label] - largest) - elsewhere * below
+        total += math.log(mass) - elsewhere * below
+        if smoothing < 1:
+            total -= (1 - smoothing) * (output[i, label] - largest)
     return total * scale

@@ -36,6 +36,8 @@ def _multiply(a: Any, b: Any, start: Any, out: Any) -> bool:
     if a.ndim != 2 or b.ndim != 2 or a.dtype != b.dtype or out.dtype != a.dtype or start.dtype != a.dtype:
         return False
     (rows, depth), columns = a.shape, b.shape[1]
+    if len(b) != depth or out.shape != (rows, columns):
+        return False
     if rows < 4 or rows * depth * columns < _LEAST or not out.flags.c_contiguous:
         return False
     flat_a, flat_b = _flat(a), _flat(b)

@@ -38,7 +38,7 @@ def kept(x: Any, threshold: int, key: tuple[int, int], counter: tuple[int, int, 
 
 def masked(x: Any, mask: Any, scale: float) -> Any:
     """Select and scale in one pass."""
-    if not (x.flags.c_contiguous and mask.flags.c_contiguous):
+    if not (x.flags.c_contiguous and mask.flags.c_contiguous) or mask.shape != x.shape:
         return NotImplemented
     y = np.empty_like(x)
     flat = [v.reshape(-1) for v in (x, mask, y)]

@@ -117,7 +117,7 @@ def _backward(
     dy: Any, z: Any, rstd: Any, weight: Any, axes: tuple[int, ...], dweight: Any, dbias: Any, *, centred: bool
 ) -> Any:
     layout = layout_of(dy, weight, axes, centred)
-    if layout is None or not z.flags.c_contiguous:
+    if layout is None or not z.flags.c_contiguous or dy.shape != z.shape or dy.dtype != z.dtype:
         return NotImplemented
     dy = np.ascontiguousarray(dy)
     dx = np.empty_like(dy)

@@ -19,7 +19,7 @@ _NOBODY = np.zeros((0, 0), bool)
 
 def recur(gates: Any, weight: Any, bias: Any, state: Any, real: Any, reverse: bool, rule: Any) -> Any:
     """Run one layer in one direction over all steps."""
-    if gates.size == 0 or len(gates) < 2:
+    if gates.size == 0 or len(gates) < 2 or weight.dtype != gates.dtype:
         return NotImplemented
     steps, batch, _, size = gates.shape
     stacks = tuple(np.empty((steps + 1, batch, size), gates.dtype) for _ in state)
@@ -44,13 +44,15 @@ def recur_backward(
     gates: Any, weight: Any, bias: Any, states: Any, dy: Any, d_state: Any, real: Any, reverse: bool, rule: Any
 ) -> Any:
     """Run back over all steps."""
-    if gates.size == 0 or len(gates) < 2:
+    if gates.size == 0 or len(gates) < 2 or weight.dtype != gates.dtype:
         return NotImplemented
     steps, batch, _, size = gates.shape
     values = gates.reshape(steps, batch, -1)
     product = np.empty(gates.shape, gates.dtype)
     into, weight = product.reshape(values.shape), _plain(weight)
-    starts = tuple(np.zeros((batch, size), gates.dtype) if d is None else np.array(d, order="C") for d in d_state)
+    starts = tuple(
+        np.zeros((batch, size), gates.dtype) if d is None else np.array(d, gates.dtype, order="C") for d in d_state
+    )
     given = _by_steps(dy, gates)
     panels, mask = packed(weight), _mask(real)
     d_input = np.empty_like(product) if rule.apart else product

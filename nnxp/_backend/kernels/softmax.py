@@ -26,7 +26,7 @@ def shares(x: Any, dim: int) -> Any:
 
 def shares_backward(y: Any, dim: int, dy: Any) -> Any:
     """Copy, and subtract and scale in place."""
-    if dim not in (-1, y.ndim - 1) or not y.size:
+    if dim not in (-1, y.ndim - 1) or not y.size or dy.shape != y.shape or dy.dtype != y.dtype:
         return NotImplemented
     dx = np.array(dy, order="C")
     rows, given, one = dx.reshape(-1, dx.shape[-1]), y.reshape(-1, y.shape[-1]), dx.dtype.type(1)

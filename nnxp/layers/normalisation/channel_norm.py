@@ -8,13 +8,13 @@ from nnxp._backend import Array, namespace
 from nnxp._checks import Shape, check_number, check_positive_int, message
 from nnxp.layers.channels import stars
 from nnxp.layers.layer import BufferSpec, Layer, Mode, ParameterSpec, Views
-from nnxp.layers.normalisation.moments import (
-    affine,
+from nnxp.layers.normalisation.formula import (
     gradient_views,
     norm_backward,
     norm_parameters,
     normalised,
     reciprocal_std,
+    scaled,
 )
 
 __all__ = ["ChannelNorm"]
@@ -83,7 +83,7 @@ class ChannelNorm(Layer):
             rstd = reciprocal_std(column(p.running_var, x), self.eps)
             z = x - column(p.running_mean, x)
             z *= rstd
-            y = affine(z, weight, bias)
+            y = scaled(z, weight, bias)
         return y, (z, rstd, axes)
 
     def backward(self, p: Views, g: Views, cache: tuple[Array, Array, tuple[int, ...]], dy: Array) -> Array:

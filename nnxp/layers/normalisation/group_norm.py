@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from nnxp._backend import Array, namespace
 from nnxp._checks import Shape, check_number, check_positive_int, message
 from nnxp.layers.layer import Layer, Mode, ParameterSpec, Views
-from nnxp.layers.normalisation.moments import gradient_views, norm_backward, norm_parameters, normalised
+from nnxp.layers.normalisation.formula import gradient_views, norm_backward, norm_parameters, normalised
 
 __all__ = ["GroupNorm"]
 

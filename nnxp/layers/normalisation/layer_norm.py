@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from nnxp._backend import Array, namespace
 from nnxp._checks import Shape, check_number, message
 from nnxp.layers.layer import Layer, Mode, ParameterSpec, Views
-from nnxp.layers.normalisation.moments import (
+from nnxp.layers.normalisation.formula import (
     gradient_views,
     norm_backward,
     norm_parameters,

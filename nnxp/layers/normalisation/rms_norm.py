@@ -5,16 +5,16 @@ from dataclasses import dataclass
 from nnxp._backend import Array, fused, namespace
 from nnxp._checks import Shape, check_number
 from nnxp.layers.layer import Layer, Mode, ParameterSpec, Views
-from nnxp.layers.normalisation.layer_norm import check_last_axes
-from nnxp.layers.normalisation.moments import (
+from nnxp.layers.normalisation.formula import (
     Axes,
-    affine,
     count,
     gradient_views,
     norm_parameters,
     normalised_shape,
     reciprocal_std,
+    scaled,
 )
+from nnxp.layers.normalisation.layer_norm import check_last_axes
 
 __all__ = ["RMSNorm"]
 
@@ -99,7 +99,7 @@ def rms_normalised(x: Array, weight: Array | None, axes: Axes, eps: float) -> tu
     """Return ``y``, ``z`` and the reciprocal roots."""
     rstd = reciprocal_std(namespace(x).sum(x * x, axis=axes, keepdims=True) / count(x, axes), eps)
     z = x * rstd
-    return affine(z, weight, None), z, rstd
+    return scaled(z, weight, None), z, rstd
 
 
 @fused

@@ -13,8 +13,14 @@ from nnxp.initializers import ones, zeros
 from nnxp.layers.layer import ParameterSpec, Views
 
 __all__ = [
-    "affine", "count", "gradient_views", "norm_backward", "norm_parameters", "normalised", "normalised_shape",
+    "count",
+    "gradient_views",
+    "norm_backward",
+    "norm_parameters",
+    "normalised",
+    "normalised_shape",
     "reciprocal_std",
+    "scaled",
 ]  # fmt: skip
 
 Axes = tuple[int, ...]
@@ -54,7 +60,7 @@ def normalised(
     variance = xp.sum(z * z, axis=axes, keepdims=True) / n
     rstd = reciprocal_std(variance, eps)
     z *= rstd
-    return affine(z, weight, bias), z, rstd, mean, variance
+    return scaled(z, weight, bias), z, rstd, mean, variance
 
 
 def reciprocal_std(variance: Array, eps: float) -> Array:
@@ -62,7 +68,7 @@ def reciprocal_std(variance: Array, eps: float) -> Array:
     return 1.0 / namespace(variance).sqrt(variance + eps)
 
 
-def affine(z: Array, weight: Array | None, bias: Array | None) -> Array:
+def scaled(z: Array, weight: Array | None, bias: Array | None) -> Array:
     """Return ``weight * z + bias``, without what is None."""
     if weight is None:
         return z

@@ -15,8 +15,9 @@ from nnxp._backend.kernels.elementary import sigmoid, tanh
 from nnxp._backend.kernels.products import product, rows_dot
 from nnxp._backend.kernels.rooms import room_of
 from nnxp._backend.threads import count, for_each_piece
+from nnxp._checks import message
 
-__all__ = ["dense_backward", "dense_forward"]
+__all__ = ["stack_backward", "stack_forward"]
 
 # From how many multiply-adds of a whole stack on threads are woken for each layer, and the fewest columns for one.
 _SHARED = 2**23
@@ -33,7 +34,7 @@ class Kept(NamedTuple):
     dx_wanted: bool
 
 
-def dense_forward(x: Any, p: Any, mode: Any, stack: Any) -> Any:
+def stack_forward(x: Any, p: Any, mode: Any, stack: Any) -> Any:
     """Run the stack; what does not fit is for the layers themselves to refuse."""
     theta, plan = p.flat, stack.plan
     if theta is None or x.ndim != 2 or x.dtype != theta.dtype:
@@ -61,15 +62,17 @@ def dense_forward(x: Any, p: Any, mode: Any, stack: Any) -> Any:
     return y, Kept(theta, x, places, y, mode.input_gradient) if mode.keep_cache else None
 
 
-def dense_backward(dy: Any, p: Any, g: Any, kept: Any, stack: Any) -> Any:
+def stack_backward(dy: Any, p: Any, g: Any, kept: Any, stack: Any) -> Any:
     """Run the stack's backward; gradients that do not lie together are gathered, and then handed out."""
     theta, x, hidden, y, dx_wanted = kept
+    if dy.shape != y.shape:  # the kernel would not look, and read beyond the end
+        raise ValueError(message("Sequential.backward", f"dy of shape {y.shape}", dy.shape))
     gradient = np.empty_like(theta) if g.flat is None else g.flat
     rows, features = x.shape
     _, table, out, _, widest = _prepared(stack.plan, theta, features)
     dx = np.empty_like(x) if dx_wanted else x[:0]
-    if not (dy.flags.c_contiguous and dy.flags.writeable):
-        dy = np.array(dy, order="C")
+    if type(dy) is not np.ndarray or dy.dtype != x.dtype or not (dy.flags.c_contiguous and dy.flags.writeable):
+        dy = np.array(dy, x.dtype, order="C")
     if not rows:
         gradient[...] = 0.0
     work = np.empty(2 * rows * max(widest, out), x.dtype)
