@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,10 @@ import pytest
 # One thread for each test process, before NumPy or PyTorch starts a pool: the processes share the cores already.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
+
+# In the background of a script Ctrl-C is ignored, also by what is started from there; the tests of Ctrl-C need it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 from nnxp._backend.numpy import NumPyLibrary  # noqa: E402 - NumPy comes with it
 from tests.backends import NAMES, Backend, backend_param, every_path_open, no_host_reads  # noqa: E402

@@ -661,7 +661,7 @@ def test_every_entry_makes_the_networks_device_current(monkeypatch: pytest.Monke
 def test_losses_are_read_in_bundles(backend: Backend, monkeypatch: pytest.MonkeyPatch) -> None:
     net, other = network(backend.device), network(backend.device)
     expected = train(other, batch_size=7).batch_loss
-    monkeypatch.setattr("nnxp.training.loop._LOSSES_KEPT_ON_DEVICE", 4)
+    monkeypatch.setattr("nnxp.training.steps._LOSSES_KEPT_ON_DEVICE", 4)
     assert_close(train(net, batch_size=7).batch_loss, expected)
 
 

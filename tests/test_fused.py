@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import signal
 import subprocess
@@ -205,6 +206,14 @@ assert FASTER["gradient_norm"]._kernel is not None and "numba" not in sys.module
 assert "no compiled kernels since NNXP_FAST=numpy" in net.device.library.devices()[0].detail
 """
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_switch_that_is_none_is_one_sentence() -> None:
+    environment = os.environ | {"NNXP_FAST": "off"}
+    code = "from nnxp import Linear, Network; Network(Linear(1, 1))"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    sentence = "nnxp: expected the environment's NNXP_FAST to be 0, 1 or numpy, got 'off'"
+    assert done.stderr.splitlines()[-1] == f"ValueError: {sentence}"
 
 
 def test_the_switch_closes_every_path() -> None:

@@ -1,6 +1,5 @@
 """NumPy on the CPU: the default. NumPy 2.1 and later speak the standard themselves, without a wrapper."""
 
-import os
 import platform
 from typing import Any
 
@@ -8,7 +7,7 @@ import numpy as np
 
 from nnxp._backend import agnostic, threads
 from nnxp._backend.kernels import FASTER
-from nnxp._backend.kernels.path import Path, numba_is_here
+from nnxp._backend.kernels.path import Path, numba_is_here, switch
 from nnxp._backend.library import Array, DeviceInfo, Library
 from nnxp._backend.memory import keep_freed_memory
 from nnxp._backend.threads import for_each_piece
@@ -57,7 +56,7 @@ class NumPyLibrary(Library):
             from importlib.metadata import version
 
             return f"kernels compiled by Numba {version('numba')}"
-        if os.environ.get("NNXP_FAST") == "numpy":
+        if switch() == "numpy":
             return "no compiled kernels since NNXP_FAST=numpy"
         return "no compiled kernels without Numba: pip install 'nnxp[fast]'"
 

@@ -1,9 +1,8 @@
 """The training room: it sees a network's forward, backward and theta, and nothing inside the layers."""
 
 from nnxp.metrics import Metric
-from nnxp.training.callbacks import Checkpoint, CSVLog, EarlyStopping, ReduceLROnPlateau
+from nnxp.training.callbacks import Checkpoint, CSVLog, EarlyStopping, ReduceLROnPlateau, TerminateOnNaN
 from nnxp.training.history import History
-from nnxp.training.nan import TerminateOnNaN
 from nnxp.training.prefetch import Prefetch
 from nnxp.training.progress import ProgressBar, ProgressLines
 from nnxp.training.run import Callback, Run

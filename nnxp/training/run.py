@@ -13,7 +13,10 @@ if TYPE_CHECKING:
     from nnxp.network import Network
     from nnxp.optimizers import Optimizer
 
-__all__ = ["Callback", "Monitor", "Run"]
+__all__ = ["MODES", "Callback", "Monitor", "Run"]
+
+# Whether less or more is better, or the column's name tells.
+MODES = ["auto", "min", "max"]
 
 
 @dataclass

@@ -6,11 +6,10 @@ starting stays quick. The environment's ``NNXP_FAST=0`` switches all of it off, 
 what is compiled.
 """
 
-import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from nnxp._backend.kernels.path import Path
+from nnxp._backend.kernels.path import Path, switch
 
 __all__ = ["FASTER", "PATHS"]
 
@@ -60,4 +59,4 @@ PATHS: dict[str, Path] = {
     )
 }
 
-FASTER: Mapping[str, Callable[..., Any]] = {} if os.environ.get("NNXP_FAST") == "0" else PATHS
+FASTER: Mapping[str, Callable[..., Any]] = {} if switch() == "0" else PATHS

@@ -16,24 +16,24 @@ _LEAST, _SHARE = 2**14, 2**21
 
 def matmul(a: Any, b: Any, out: Any) -> Any:
     """Return ``a @ b``, in `out` if it is given."""
+    if a.ndim != 2 or b.ndim != 2:
+        return NotImplemented
     if out is None:
-        if a.ndim != 2 or b.ndim != 2:
-            return NotImplemented
         out = np.empty((a.shape[0], b.shape[1]), a.dtype)
-    return out if _multiply(a, b, np.zeros(out.shape[-1], a.dtype), out) else NotImplemented
+    return out if _multiply(a, b, np.zeros(b.shape[1], a.dtype), out) else NotImplemented
 
 
 def affine(x: Any, weight: Any, bias: Any) -> Any:
     """Return ``x @ weight.T + bias``, the bias where the sums begin."""
-    if x.ndim != 2:
+    if x.ndim != 2 or weight.ndim != 2:
         return NotImplemented
     y = np.empty((len(x), len(weight)), x.dtype)
     return y if _multiply(x, weight.T, bias, y) else NotImplemented
 
 
 def _multiply(a: Any, b: Any, start: Any, out: Any) -> bool:
-    """Write ``out = start + a @ b``; tell whether these matrices are of the kind."""
-    if a.ndim != 2 or b.ndim != 2 or a.dtype != b.dtype or out.dtype != a.dtype or start.dtype != a.dtype:
+    """Write ``out = start + a @ b`` for two matrices; tell whether they are of the kind."""
+    if a.dtype != b.dtype or out.dtype != a.dtype or start.dtype != a.dtype:
         return False
     (rows, depth), columns = a.shape, b.shape[1]
     if len(b) != depth or out.shape != (rows, columns):

@@ -11,16 +11,26 @@ import numpy as np
 
 from nnxp._backend.fused import SPECIFICATIONS
 from nnxp._backend.kernels.blocks import in_blocks
+from nnxp._checks import message
 
-__all__ = ["Path", "numba_is_here"]
+__all__ = ["Path", "numba_is_here", "switch"]
 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 @cache
+def switch() -> str:
+    """Return the environment's ``NNXP_FAST``: 1 for every path, numpy for those that need no Numba, 0 for none."""
+    chosen = os.environ.get("NNXP_FAST") or "1"
+    if chosen not in ("0", "1", "numpy"):
+        raise ValueError(message("nnxp", "the environment's NNXP_FAST to be 0, 1 or numpy", chosen))
+    return chosen
+
+
+@cache
 def numba_is_here() -> bool:
-    """Tell whether kernels can be compiled, and may be: ``NNXP_FAST=numpy`` forbids it."""
-    return os.environ.get("NNXP_FAST") != "numpy" and find_spec("numba") is not None
+    """Tell whether kernels can be compiled, and may be."""
+    return switch() == "1" and find_spec("numba") is not None
 
 
 class Path:
