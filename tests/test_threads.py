@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+import threading
+import time
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,6 +55,77 @@ def test_work_is_cut_into_as_many_pieces() -> None:
     nnxp.set_num_threads(2)
     threads.for_each_piece(lambda start, stop: pieces.append(stop - start), 10)
     assert pieces == [5, 5]
+
+
+def test_who_comes_in_time_works_with_the_caller() -> None:
+    nnxp.set_num_threads(3)
+    together = threading.Barrier(3, timeout=60)
+    seen: list[int] = []
+
+    def work() -> None:
+        together.wait()
+        seen.append(threading.get_ident())
+        together.wait()
+
+    threads.work_together(work)
+    assert len(set(seen)) == 3
+
+
+def test_nobody_waits_for_who_does_not_come() -> None:
+    nnxp.set_num_threads(2)
+    held, release = threading.Event(), threading.Event()
+
+    def busy() -> None:
+        if threading.current_thread() is not threading.main_thread():
+            held.set()
+            release.wait(60)
+        else:
+            held.wait(60)
+
+    seen: list[threading.Thread] = []
+    threads.work_together(busy)
+    threads.work_together(lambda: seen.append(threading.current_thread()))
+    assert seen == [threading.main_thread()]
+    release.set()
+    threads.for_each_piece(lambda start, stop: None, 2)  # what the worker was late for is behind it
+    assert seen == [threading.main_thread()]
+
+
+def test_an_error_in_shared_work_waits_for_those_at_it() -> None:
+    nnxp.set_num_threads(2)
+    begun, ended = threading.Event(), threading.Event()
+
+    def work() -> None:
+        if threading.current_thread() is threading.main_thread():
+            begun.wait(60)
+            raise KeyboardInterrupt
+        begun.set()
+        time.sleep(0.05)
+        ended.set()
+
+    with pytest.raises(KeyboardInterrupt):
+        threads.work_together(work)
+    assert ended.is_set()
+
+
+def test_a_stack_has_the_same_bits_on_any_number_of_threads() -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(129, 300)).astype("float32")
+    dy = rng.normal(size=(129, 70)).astype("float32")
+    model = nnxp.Sequential(
+        nnxp.Linear(300, 130), nnxp.ReLU(), nnxp.Linear(130, 200, bias=False), nnxp.Tanh(), nnxp.Linear(200, 70)
+    )
+    found = []
+    for n in (1, 2, 3):
+        nnxp.set_num_threads(n)
+        net = nnxp.Network(model, seed=0)
+        for _ in range(20):
+            y, cache = net.forward(x, training=True)
+            dx = net.backward(cache, dy)
+            found.append((y, dx, net.gradient.copy()))
+    for arrays in found[1:]:
+        for array, expected in zip(arrays, found[0], strict=True):
+            np.testing.assert_array_equal(array, expected)
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,19 @@ class Team:
             if error is not None:
                 raise error
 
+    def share(self, function: Callable[[], None]) -> None:
+        """Call `function` here and on every worker that comes while it runs here; nobody waits for one who does not."""
+        self.hire(self.count - 1)
+        task = Task()
+        try:
+            for queue in self.queues[: self.count - 1]:
+                queue.put((task, lambda *_: function(), 0, 0))
+            function()
+            task.open = False
+        except BaseException:
+            task.leave()
+            raise
+
 
 def _within(context: Context, function: Piece) -> Piece:
     return lambda start, stop: context.run(function, start, stop)

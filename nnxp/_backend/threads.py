@@ -14,7 +14,16 @@ from typing import Any
 
 from nnxp._backend.team import Piece, Team, cores
 
-__all__ = ["blas_libraries", "cores", "count", "follow", "for_each_piece", "one_blas_thread", "set_count"]
+__all__ = [
+    "blas_libraries",
+    "cores",
+    "count",
+    "follow",
+    "for_each_piece",
+    "one_blas_thread",
+    "set_count",
+    "work_together",
+]
 
 
 class _Limit:
@@ -117,6 +126,25 @@ def for_each_piece(function: Piece, n: int, least: int = 1, align: int = 1) -> N
         return
     try:
         team.run(function, edges)
+    finally:
+        team.busy.release()
+
+
+def work_together(function: Callable[[], None]) -> None:
+    """Call `function` on the threads that come in time.
+
+    Parameters
+    ----------
+    function : callable
+        Must release the interpreter, claim its work piece by piece, and return when all pieces are done. It may be
+        called once more, by a thread that comes too late, when there is nothing left to do.
+    """
+    team = _team
+    if not team.busy.acquire(blocking=False):
+        function()
+        return
+    try:
+        team.share(function)
     finally:
         team.busy.release()
 

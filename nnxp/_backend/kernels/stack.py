@@ -5,23 +5,24 @@ output, whether there is a bias, and the code of the activation behind it. In la
 layer: each takes some of its columns.
 """
 
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from nnxp._backend.kernels.atomics import add_one, wait_for
 from nnxp._backend.kernels.compiling import compiled
 from nnxp._backend.kernels.elementary import sigmoid, tanh
 from nnxp._backend.kernels.products import product, rows_dot
 from nnxp._backend.kernels.rooms import room_of
-from nnxp._backend.threads import count, for_each_piece
+from nnxp._backend.threads import count, work_together
 from nnxp._checks import message
 
 __all__ = ["stack_backward", "stack_forward"]
 
-# From how many multiply-adds of a whole stack on threads are woken for each layer, and the fewest columns for one.
-_SHARED = 2**23
+# From how many multiply-adds of a whole stack on other threads are woken, and how many columns are claimed at a time.
+_SHARED = 2**22
 _COLUMNS = 64
+_ALL, _NOBODY = 2**62, np.zeros(0, np.int64)
 
 
 class Kept(NamedTuple):
@@ -39,27 +40,24 @@ def stack_forward(x: Any, p: Any, mode: Any, stack: Any) -> Any:
     theta, plan = p.flat, stack.plan
     if theta is None or x.ndim != 2 or x.dtype != theta.dtype:
         return NotImplemented
-    fits, table, out, hidden, widest = _prepared(plan, theta, x.shape[1])
+    rows, features = x.shape
+    fits, table, out, hidden, widest = _prepared(plan, theta, features)
     if not fits:
         return NotImplemented
     if type(x) is not np.ndarray or not (x.flags.c_contiguous and x.flags.writeable):
         x = np.array(x, order="C")  # one kind of array, and one compilation
-    rows = len(x)
     y = np.empty((rows, out), x.dtype)
+    keep, depth = mode.keep_cache, max(widest, features)
     # Without a backward to come, two places take turns.
-    places = np.empty(rows * (hidden if mode.keep_cache else 2 * widest), x.dtype)
-    flat_x, flat_y, depth = x.reshape(-1), y.reshape(-1), max(widest, x.shape[1])
-
-    def columns(layer: int, stop: int, first: int, last: int) -> None:
-        room = room_of(depth, x.dtype)
-        _forward(theta, table, flat_x, rows, places, flat_y, mode.keep_cache, widest, layer, stop, first, last, room)
-
-    if rows * theta.size < _SHARED or count() == 1:
-        columns(0, len(table) if rows else 0, 0, -1)
-    else:
-        for layer in range(len(table)):
-            for_each_piece(partial(columns, layer, layer + 1), plan.steps[layer][0], _COLUMNS, 32)
-    return y, Kept(theta, x, places, y, mode.input_gradient) if mode.keep_cache else None
+    places = np.empty(rows * (hidden if keep else 2 * widest), x.dtype)
+    if rows:
+        given = theta, table, x, places, y, keep, widest
+        if rows * theta.size < _SHARED or count() == 1:
+            _forward(*given, _NOBODY, _ALL, room_of(depth, x.dtype))
+        else:
+            claims = np.zeros(2 * len(table), np.int64)
+            work_together(lambda: _forward(*given, claims, _COLUMNS, room_of(depth, x.dtype)))
+    return y, Kept(theta, x, places, y, mode.input_gradient) if keep else None
 
 
 def stack_backward(dy: Any, p: Any, g: Any, kept: Any, stack: Any) -> Any:
@@ -73,22 +71,17 @@ def stack_backward(dy: Any, p: Any, g: Any, kept: Any, stack: Any) -> Any:
     dx = np.empty_like(x) if dx_wanted else x[:0]
     if type(dy) is not np.ndarray or dy.dtype != x.dtype or not (dy.flags.c_contiguous and dy.flags.writeable):
         dy = np.array(dy, x.dtype, order="C")
-    if not rows:
-        gradient[...] = 0.0
-    work = np.empty(2 * rows * max(widest, out), x.dtype)
     depth = max(rows, out, widest)
-    flat = x.reshape(-1), hidden, y.reshape(-1), dy.reshape(-1), gradient, dx.reshape(-1), work
-
-    def columns(layer: int, stop: int, first: int, last: int) -> None:
-        _backward(theta, table, rows, features, *flat, layer, stop, first, last, room_of(depth, x.dtype))
-
-    if rows * theta.size < _SHARED or count() == 1:
-        columns(len(table), -1 if rows else len(table), 0, -1)
+    if rows:
+        places = np.empty(2 * rows * max(widest, out), x.dtype)
+        given = theta, table, x, hidden, y, dy, gradient, dx, places
+        if rows * theta.size < _SHARED or count() == 1:
+            _backward(*given, _NOBODY, _ALL, room_of(depth, x.dtype))
+        else:
+            claims = np.zeros(2 * len(table) + 2, np.int64)
+            work_together(lambda: _backward(*given, claims, _COLUMNS, room_of(depth, x.dtype)))
     else:
-        columns(len(table), len(table) - 1, 0, -1)
-        for layer in range(len(table) - 1, -1, -1):
-            width = table[layer - 1, 0] if layer else features
-            for_each_piece(partial(columns, layer, layer - 1), int(width), _COLUMNS, 32)
+        gradient[...] = 0.0
     if g.flat is None:
         _hand_out(gradient, g, stack)
     return dx if dx_wanted else None
@@ -114,29 +107,35 @@ def _prepared(plan: Any, theta: Any, features: int) -> tuple[Any, ...]:
 
 @compiled
 def _forward(
-    theta: Any, table: Any, x: Any, rows: int, places: Any, y: Any, keep: bool, widest: int,
-    layer: int, stop: int, first: int, last: int, room: Any,
-) -> None:  # fmt: skip
-    """Run layers `layer` to `stop`, of each its columns `first` to `last`; -1 stands for all."""
-    source, at, place = x, 0, 0
-    width = x.size // max(rows, 1)
-    for i in range(stop):
+    theta: Any, table: Any, x: Any, places: Any, y: Any, keep: bool, widest: int, claims: Any, size: int, room: Any
+) -> None:
+    """Run the layers one by one, of each the pieces of so many columns that nobody else has claimed."""
+    rows, width = x.shape
+    source, at, place = x.reshape(-1), 0, 0
+    if not claims.size:
+        claims = np.zeros(2 * len(table), np.int64)
+    for i in range(len(table)):
         out, bias, activation = table[i]
-        result = y
+        result = y.reshape(-1)
         if i < len(table) - 1:
             result = places[place : place + rows * out]
             place = place + rows * out if keep else rows * widest - place
-        if i >= layer:
-            end = out if last < 0 else last
-            offsets = theta[at + out * width :] if bias else np.zeros(out, theta.dtype)
-            if rows < 4 and last < 0:
+        offsets = theta[at + out * width :] if bias else np.zeros(out, theta.dtype)
+        pieces = (out + size - 1) // size
+        piece = add_one(claims, 2 * i)
+        while piece < pieces:
+            first, last = piece * size, min((piece + 1) * size, out)
+            if rows < 4 and pieces == 1:
                 rows_dot(source, 0, theta, at, offsets, 0, result, 0, rows, out, width)
             else:
                 product(
-                    source, 0, width, 1, theta, at, 1, width, offsets, 0, 0, result, 0, out, rows, first, end, width,
+                    source, 0, width, 1, theta, at, 1, width, offsets, 0, 0, result, 0, out, rows, first, last, width,
                     room,
                 )  # fmt: skip
-            _activate(activation, result, rows, out, first, end)
+            _activate(activation, result, rows, out, first, last)
+            add_one(claims, 2 * i + 1)
+            piece = add_one(claims, 2 * i)
+        wait_for(claims, 2 * i + 1, pieces)
         at += out * (width + bias)
         source, width = result, out
 
@@ -159,47 +158,53 @@ def _activate(activation: int, y: Any, rows: int, out: int, first: int, last: in
 
 @compiled
 def _backward(
-    theta: Any, table: Any, rows: int, features: int, x: Any, hidden: Any, y: Any, dy: Any, gradient: Any, dx: Any,
-    work: Any, layer: int, stop: int, first: int, last: int, room: Any,
+    theta: Any, table: Any, x: Any, hidden: Any, y: Any, dy: Any, gradient: Any, dx: Any, work: Any, claims: Any,
+    size: int, room: Any,
 ) -> None:  # fmt: skip
-    """Run layers `layer` down to `stop`, of each the columns `first` to `last` of its input; -1 stands for all.
+    """Run the layers down to the first, of each the pieces of so many columns of its input that nobody has claimed.
 
     One more than the last layer stands for the output itself: the slope of its activation, and the last bias.
     """
+    rows, features = x.shape
+    if not claims.size:
+        claims = np.zeros(2 * len(table) + 2, np.int64)
     half = work.size // 2
-    nothing = np.zeros(max(features, half // max(rows, 1)), theta.dtype)
-    at, place, d = theta.size, hidden.size, dy
-    for i in range(len(table), stop, -1):
-        width = features if i == 0 else table[i - 1][0]
-        end = width if last < 0 else last
-        before = x if i == 0 else y
+    nothing = np.zeros(max(features, half // rows), theta.dtype)
+    at, place, d, out = theta.size, hidden.size, dy.reshape(-1), 0
+    for i in range(len(table), -1, -1):
+        width, bias, activation = features, 0, 0
+        if i:
+            width, bias, activation = table[i - 1]
+        at -= out * width
+        before = x.reshape(-1) if i == 0 else y.reshape(-1)
         if 0 < i < len(table):
             place -= rows * width
             before = hidden[place : place + rows * width]
-        turned = dx if i == 0 else work[(i & 1) * half : (i & 1) * half + rows * width]
-        if i < len(table):
-            out = table[i][0]
-            at -= out * width
-            if i <= layer:
+        turned = dx.reshape(-1) if i == 0 else work[(i & 1) * half : (i & 1) * half + rows * width]
+        if i == len(table) and activation == 0:
+            turned = dy.reshape(-1)
+        pieces = (width + size - 1) // size
+        piece = add_one(claims, 2 * i)
+        while piece < pieces:
+            first, last = piece * size, min((piece + 1) * size, width)
+            if i < len(table):
                 product(
-                    d, 0, 1, out, before, 0, width, 1, nothing, 0, 0, gradient, at, width, out, first, end, rows, room
+                    d, 0, 1, out, before, 0, width, 1, nothing, 0, 0, gradient, at, width, out, first, last, rows, room
                 )
                 if turned.size:
                     product(
-                        d, 0, out, 1, theta, at, width, 1, nothing, 0, 0, turned, 0, width, rows, first, end, out, room
+                        d, 0, out, 1, theta, at, width, 1, nothing, 0, 0, turned, 0, width, rows, first, last, out, room
                     )
-        else:
-            turned = dy if table[i - 1][2] == 0 else turned
-        if i == 0:
-            break
-        _, bias, activation = table[i - 1]
-        if i <= layer:
-            incoming = dy if i == len(table) else turned
-            _through(activation, before, incoming, turned, rows, width, first, end)
+            _through(
+                activation, before, dy.reshape(-1) if i == len(table) else turned, turned, rows, width, first, last
+            )
             if bias:
-                _sum_rows(turned, rows, width, first, end, gradient[at - width : at])
+                _sum_rows(turned, rows, width, first, last, gradient[at - width : at])
+            add_one(claims, 2 * i + 1)
+            piece = add_one(claims, 2 * i)
+        wait_for(claims, 2 * i + 1, pieces)
         at -= bias * width
-        d = turned
+        d, out = turned, width
 
 
 @compiled
