@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,29 @@ def test_the_library_needs_only_numpy_and_array_api_compat(library: str) -> None
 
 def test_a_room_is_there_at_the_first_look() -> None:
     assert run("import nnxp; print(nnxp.layers.Linear.__name__, nnxp.training.History.__name__)") == "Linear History"
+
+
+def test_a_name_loads_its_own_file_alone() -> None:
+    code = (
+        "import sys; from nnxp import Linear, MSELoss, SGD; print(*[m for m in sys.modules if m.startswith('nnxp.')])"
+    )
+    loaded = run(code).split()
+    assert {"nnxp.layers.linear", "nnxp.losses.regression", "nnxp.optimizers.sgd"} <= {*loaded}
+    assert not {"nnxp.layers.conv", "nnxp.losses.ctc", "nnxp.optimizers.lion", "nnxp.training"} & {*loaded}
+
+
+@pytest.mark.parametrize("room", ["layers", "losses", "optimizers"])
+def test_what_is_found_lazily_is_what_type_checkers_see(room: str) -> None:
+    package = getattr(nnxp, room)
+    tree = ast.parse((PACKAGE / room / "__init__.py").read_text())
+    stars = [node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.names[0].name == "*"]
+    assert sorted(package.__all__) == package.__all__
+    for name in package.__all__:
+        homes = [star for star in stars if name in import_module(str(star)).__all__]
+        assert len(homes) == 1, name
+        assert getattr(package, name) is getattr(import_module(str(homes[0])), name)
+    with pytest.raises(AttributeError, match=rf"^module 'nnxp.{room}' has no attribute 'Lniear'$"):
+        package.Lniear  # noqa: B018
 
 
 def test_star_import_brings_every_public_name() -> None:
@@ -103,7 +127,7 @@ ORDER = [
     ["layers", "losses", "optimizers", "schedules"],
     ["initializers", "random", "device", "threads"],
     ["_backend"],
-    ["_checks", "_files", "_nested", "_table", "errors"],
+    ["_checks", "_files", "_lazy", "_nested", "_table", "errors"],
 ]
 LEVEL = {room: level for level, rooms in enumerate(ORDER) for room in rooms}
 # The one exception: methods of Network hand on to these rooms, and import them inside the method.

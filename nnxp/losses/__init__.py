@@ -1,42 +1,41 @@
 """Losses: value and gradient together."""
 
-from nnxp.losses.binary import BCELoss, BCEWithLogitsLoss
-from nnxp.losses.cross_entropy import CrossEntropyLoss
-from nnxp.losses.ctc import CTCLoss
-from nnxp.losses.divergence import KLDivLoss
-from nnxp.losses.focal import FocalLoss
-from nnxp.losses.hinge import HingeEmbeddingLoss, SoftMarginLoss
-from nnxp.losses.likelihood import GaussianNLLLoss, PoissonNLLLoss
-from nnxp.losses.loss import Loss, LossFunction
-from nnxp.losses.margins import MultiLabelMarginLoss, MultiMarginLoss
-from nnxp.losses.multi_label import MultiLabelSoftMarginLoss
-from nnxp.losses.nll import NLLLoss
-from nnxp.losses.pairs import CosineEmbeddingLoss, MarginRankingLoss
-from nnxp.losses.regression import HuberLoss, L1Loss, MSELoss, SmoothL1Loss
-from nnxp.losses.triplet import TripletMarginLoss
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "BCELoss",
-    "BCEWithLogitsLoss",
-    "CTCLoss",
-    "CosineEmbeddingLoss",
-    "CrossEntropyLoss",
-    "FocalLoss",
-    "GaussianNLLLoss",
-    "HingeEmbeddingLoss",
-    "HuberLoss",
-    "KLDivLoss",
-    "L1Loss",
-    "Loss",
-    "LossFunction",
-    "MSELoss",
-    "MarginRankingLoss",
-    "MultiLabelMarginLoss",
-    "MultiLabelSoftMarginLoss",
-    "MultiMarginLoss",
-    "NLLLoss",
-    "PoissonNLLLoss",
-    "SmoothL1Loss",
-    "SoftMarginLoss",
-    "TripletMarginLoss",
-]
+from nnxp._lazy import lazily
+
+if TYPE_CHECKING:
+    from nnxp.losses.binary import *
+    from nnxp.losses.cross_entropy import *
+    from nnxp.losses.ctc import *
+    from nnxp.losses.divergence import *
+    from nnxp.losses.focal import *
+    from nnxp.losses.hinge import *
+    from nnxp.losses.likelihood import *
+    from nnxp.losses.loss import *
+    from nnxp.losses.margins import *
+    from nnxp.losses.multi_label import *
+    from nnxp.losses.nll import *
+    from nnxp.losses.pairs import *
+    from nnxp.losses.regression import *
+    from nnxp.losses.triplet import *
+
+__getattr__, __dir__, __all__ = lazily(
+    __name__,
+    {
+        "binary": "BCELoss BCEWithLogitsLoss",
+        "cross_entropy": "CrossEntropyLoss",
+        "ctc": "CTCLoss",
+        "divergence": "KLDivLoss",
+        "focal": "FocalLoss",
+        "hinge": "HingeEmbeddingLoss SoftMarginLoss",
+        "likelihood": "GaussianNLLLoss PoissonNLLLoss",
+        "loss": "Loss LossFunction",
+        "margins": "MultiLabelMarginLoss MultiMarginLoss",
+        "multi_label": "MultiLabelSoftMarginLoss",
+        "nll": "NLLLoss",
+        "pairs": "CosineEmbeddingLoss MarginRankingLoss",
+        "regression": "HuberLoss L1Loss MSELoss SmoothL1Loss",
+        "triplet": "TripletMarginLoss",
+    },
+)
