@@ -90,6 +90,16 @@ def every_path_open() -> Iterator[None]:
 
 
 @contextmanager
+def no_numba() -> Iterator[None]:
+    """Let every path take the way that it has where Numba is missing."""
+    with ExitStack() as stack:
+        stack.enter_context(mock.patch("nnxp._backend.kernels.path.numba_is_here", return_value=False))
+        for path in FASTER.values():
+            stack.enter_context(mock.patch.object(path, "_kernel", None))
+        yield
+
+
+@contextmanager
 def no_host_reads() -> Iterator[None]:
     """Make array-api-strict's make-believe devices as deaf as a GPU in a captured graph."""
     cls = array_api_strict._array_object.Array

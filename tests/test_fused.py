@@ -10,6 +10,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -23,8 +25,11 @@ from nnxp._backend.kernels import FASTER, PATHS
 from nnxp._backend.kernels.path import numba_is_here
 from nnxp.layers.layer import Mode
 from nnxp.layers.recurrent.rnn import RULES
-from tests.backends import assert_close
+from tests.backends import assert_close, no_numba
 from tests.fused_cases import CASES, FusedCase
+
+for _name in nnxp.__all__:
+    getattr(nnxp, _name)  # what is not loaded has not been marked yet
 
 needs_numba = pytest.mark.skipif(not numba_is_here(), reason="Numba is not installed")
 pytestmark = pytest.mark.skipif(not FASTER, reason="NNXP_FAST=0 is set")
@@ -49,33 +54,62 @@ def copied(value: Any) -> Any:
 def test_twin_equals_the_plain_function(
     case: FusedCase, dtype: str, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = PATHS[case.name]
-    if path.compiled and not numba_is_here():
+    if PATHS[case.name].compiled and not numba_is_here():
         pytest.skip("Numba is not installed")
     monkeypatch.setattr(threads._team, "count", count)
+    assert holds(case, dtype, monkeypatch), "the twin declined"
+
+
+@pytest.mark.parametrize("count", [1, 3])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("case", [case for case in CASES if PATHS[case.name].numpy], ids=str)
+def test_numpy_s_own_way_equals_the_plain_function(
+    case: FusedCase, dtype: str, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads._team, "count", count)
+    monkeypatch.setattr("nnxp._backend.kernels.matmul_pieces._LEAST", 0)
+    with no_numba():
+        took_it = holds(case, dtype, monkeypatch)
+    # Targets that are smoothed go the plain way, and products on one thread to BLAS.
+    assert took_it == (case.about != "smoothing" and (case.name, count) != ("affine", 1))
+
+
+def holds(case: FusedCase, dtype: str, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Hold a path against the plain function; tell whether it took the arguments."""
+    path = PATHS[case.name]
     monkeypatch.setattr(path, "least", 0)
     rng = np.random.default_rng(0)
     given = case.arguments(lambda *shape: rng.normal(size=shape).astype(dtype))
     for_twin, for_plain = copied(given), copied(given)
     found = path(*for_twin)
-    assert found is not NotImplemented, "the twin declined"
+    if found is NotImplemented:
+        return False
     expected = SPECIFICATIONS[case.name](*for_plain)
     pairs = list(zip(parts((found, for_twin)), parts((expected, for_plain)), strict=True))
     assert pairs
     for here, there in pairs:
         assert here.dtype == there.dtype
         assert_close(here, there, "float64" if here.dtype.kind in "iub" else dtype)
+    return True
 
 
 def test_every_path_has_a_case_and_a_plain_function() -> None:
-    for name in nnxp.__all__:
-        getattr(nnxp, name)  # what is not loaded has not been marked yet
     # Stacks are held against their layers below, since their caches are of two kinds; and products against NumPy's.
     assert {case.name for case in CASES} | {"stack_forward", "stack_backward", "matmul"} == set(PATHS)
     assert set(PATHS) <= {*SPECIFICATIONS, "matmul"}
 
 
 # -- stacks of Linear layers and activations ---------------------------------------------------------
+
+
+@pytest.fixture(params=["Numba", "NumPy"])
+def way(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Run stacks by either twin."""
+    if request.param == "Numba" and not numba_is_here():
+        pytest.skip("Numba is not installed")
+    with nullcontext() if request.param == "Numba" else no_numba():
+        yield
+
 
 STACKS = [
     Sequential(Linear(7, 5)),
@@ -100,7 +134,7 @@ def both_ways(net: Network, x: Any, mode: Mode) -> list[list[Any]]:
     return ways
 
 
-@needs_numba
+@pytest.mark.usefixtures("way")
 @pytest.mark.parametrize("dx_wanted", [True, False])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("rows", [0, 1, 6, 90])
@@ -116,7 +150,7 @@ def test_a_stack_run_as_one_equals_its_layers(model: Sequential, rows: int, dtyp
             assert_close(here, there, dtype)
 
 
-@needs_numba
+@pytest.mark.usefixtures("way")
 def test_a_stack_predicts_without_keeping_its_hidden_layers() -> None:
     net = Network(STACKS[2], seed=0)
     x = np.random.default_rng(0).normal(size=(33, 7)).astype("float32")
@@ -125,7 +159,7 @@ def test_a_stack_predicts_without_keeping_its_hidden_layers() -> None:
     assert_close(y, net.model.each_forward(net.views, x, net.mode(training=False))[0], "float32")
 
 
-@needs_numba
+@pytest.mark.usefixtures("way")
 def test_nan_passes_through_a_stack() -> None:
     net = Network(Sequential(Linear(2, 3), ReLU(), Linear(3, 2), Tanh()), seed=0)
     x = np.array([[1.0, np.nan], [1.0, 2.0]], dtype="float32")
@@ -134,7 +168,7 @@ def test_nan_passes_through_a_stack() -> None:
     np.testing.assert_array_equal(np.isnan(gradient), np.isnan(expected))
 
 
-@needs_numba
+@pytest.mark.usefixtures("way")
 def test_a_stack_with_a_frozen_layer_runs_layer_by_layer() -> None:
     net = Network(STACKS[2], seed=0)
     x = np.ones((4, 7), dtype="float32")
@@ -152,7 +186,7 @@ def test_a_stack_with_a_frozen_layer_runs_layer_by_layer() -> None:
     assert type(cache.layers) is tuple
 
 
-@needs_numba
+@pytest.mark.usefixtures("way")
 def test_layers_derived_from_a_stack_s_run_their_own_formulas() -> None:
     class Doubled(ReLU):
         def forward(self, p: Any, x: Any, mode: Any) -> Any:
@@ -162,6 +196,39 @@ def test_layers_derived_from_a_stack_s_run_their_own_formulas() -> None:
     x = np.ones((2, 7), dtype="float32")
     single, double = (Network(Sequential(Linear(7, 5), layer), seed=0).predict(x) for layer in (ReLU(), Doubled()))
     assert_close(double, 2.0 * single, "float32")
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(300, 90, 70), (70, 90, 300), (1, 600, 600), (3, 7, 2)], ids=str)
+def test_products_without_numba_are_cut_by_either_side(
+    shape: tuple[int, int, int], dtype: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads._team, "count", 3)
+    monkeypatch.setattr(PATHS["matmul"], "least", 0)
+    monkeypatch.setattr("nnxp._backend.kernels.matmul_pieces._SHARE", 2**14)
+    rows, depth, columns = shape
+    rng = np.random.default_rng(0)
+    a, b = (rng.normal(size=size).astype(dtype) for size in ((rows, depth), (depth, columns)))
+    out = np.empty((rows, columns), dtype)
+    with no_numba():
+        for given in (None, out):
+            for right in (b, np.asfortranarray(b)):
+                found = PATHS["matmul"](a, right, given)
+                assert (found is NotImplemented) == (a.size * columns < 2**18)
+                if found is not NotImplemented:
+                    assert given is None or found is out
+                    assert_close(found, a @ b, dtype)
+        wrong = [(a, b.astype("float16"), None), (a, b[1:], None), (a, b, out[1:]), (a[0], b, None)]
+        for arguments in wrong:
+            assert PATHS["matmul"](*arguments) is NotImplemented
+
+
+def test_a_wrongly_shaped_gradient_of_a_small_stack_is_refused() -> None:
+    net = Network(STACKS[2], seed=0)
+    with no_numba():
+        _, cache = net.run((np.ones((4, 7), "float32"),), net.mode(training=True))
+        with pytest.raises(ValueError, match=r"^Sequential.backward: expected dy of shape \(4, 11\), got \(3, 11\)$"):
+            net.run_backward(cache, np.ones((3, 11), "float32"))
 
 
 def test_building_a_network_waits_for_nothing() -> None:

@@ -23,11 +23,14 @@ class Plan:
     steps : tuple of tuple of int
         For each Linear layer: the size of its output, whether it has a bias, and what follows it: 0 nothing, 1 ReLU,
         2 Tanh, 3 Sigmoid.
+    names : tuple of str
+        Of the Linear layers in their Sequential.
     prepared : dict
         What a library's twin makes of it once.
     """
 
     steps: tuple[tuple[int, int, int], ...]
+    names: tuple[str, ...]
     prepared: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -57,11 +60,13 @@ class Plan:
 def plan_of(layers: Sequence[Layer]) -> Plan | None:
     """Return the plan of a stack; None for anything else, layers derived from these among it."""
     steps: list[tuple[int, int, int]] = []
-    for layer in layers:
+    names: list[str] = []
+    for i, layer in enumerate(layers):
         if type(layer) is Linear:
+            names.append(str(i))
             steps.append((layer.out_features, int(layer.bias), 0))
         elif type(layer) in CODES and steps and not steps[-1][2]:
             steps[-1] = (*steps[-1][:2], CODES[type(layer)])
         else:
             return None
-    return Plan(tuple(steps)) if steps else None
+    return Plan(tuple(steps), tuple(names)) if steps else None

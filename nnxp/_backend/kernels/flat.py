@@ -7,7 +7,6 @@ the kernel turned around.
 
 import math
 from collections.abc import Iterator
-from itertools import product
 from typing import Any
 
 import numpy as np
@@ -78,22 +77,26 @@ def _columns(x: Any, weight: Sizes, before: Sizes, dilation: Sizes, out: Sizes) 
     (n, channels), kernel = x.shape[:2], _two(weight[2:], 1)
     (up, left), steps = _two(before, 0), _two(dilation, 1)
     height, width = (size + d * (k - 1) for size, d, k in zip(out, steps, kernel, strict=True))
-    shifts = [i * steps[0] * width + j * steps[1] for i, j in product(*map(range, kernel))]
     most = max(1, _COLUMN_BYTES // (channels * math.prod(kernel) * width * x.itemsize))
-    together, most = max(1, most // out[0]), min(most, out[0])
-    images = x.reshape(n, channels, *_two(x.shape[2:], 1))
+    together, most = max(1, min(n, most // out[0])), min(most, out[0])
+    images = x.reshape(n, channels, *_two(x.shape[2:], 1))[:, :, : height - up, : width - left]
+    # One row more, for what lies behind the last place.
+    laid = np.zeros((together, channels, height + 1, width), x.dtype)
+    inside = laid[:, :, up : up + images.shape[2], left : left + images.shape[3]]
+    place, line, image = x.itemsize, width * x.itemsize, laid.strides
+    strides = (image[1], steps[0] * line, steps[1] * place, image[0], place)
+    room = np.empty(channels * math.prod(kernel) * together * most * width, x.dtype)
     for first in range(0, n, together):
-        part = images[first : first + together, :, : height - up, : width - left]
-        # One row more, for what lies behind the last place.
-        laid = np.zeros((len(part), channels, height + 1, width), x.dtype)
-        laid[:, :, up : up + part.shape[2], left : left + part.shape[3]] = part
-        flat = laid.reshape(len(part), channels, -1).swapaxes(0, 1)
+        samples = slice(first, min(first + together, n))
+        count = samples.stop - first
+        inside[:count] = images[samples]
         for row in range(0, out[0], most):
             rows = slice(row, min(row + most, out[0]))
-            columns = np.empty((channels, len(shifts), len(part), (rows.stop - row) * width), x.dtype)
-            for k, shift in enumerate(shifts):
-                columns[:, k] = flat[:, :, row * width + shift : rows.stop * width + shift]
-            yield slice(first, first + len(part)), rows, columns.reshape(*columns.shape[:3], -1, width)
+            shape = (channels, *kernel, count, (rows.stop - row) * width)
+            columns = room[: math.prod(shape)].reshape(shape)
+            # All shifts in one copy: every one is the same stretch, begun elsewhere.
+            columns[...] = np.ndarray(shape, x.dtype, laid, row * line, strides)
+            yield samples, rows, columns.reshape(channels, -1, count, rows.stop - row, width)
 
 
 def _two(values: Any, fill: int) -> Sizes:

@@ -48,12 +48,22 @@ class Path:
         Whether the room is compiled by Numba, and without it the path closed; None: it has a way for both.
     elementwise : bool
         Whether the function works in place, element by element: without Numba it then runs in blocks.
+    numpy : str, optional
+        The module that holds the function where Numba is missing.
     """
 
     def __init__(
-        self, name: str, room: str, *, least: int, compiled: bool | None = True, elementwise: bool = False
+        self,
+        name: str,
+        room: str,
+        *,
+        least: int,
+        compiled: bool | None = True,
+        elementwise: bool = False,
+        numpy: str | None = None,
     ) -> None:
         self.name, self.room, self.least, self.compiled, self.elementwise = name, room, least, compiled, elementwise
+        self.numpy = numpy
         self._kernel: Callable[..., Any] | None = None
 
     def __call__(self, x: Any, *args: Any) -> Any:
@@ -67,11 +77,12 @@ class Path:
         """What large arrays take: ``Numba``, ``NumPy`` in pieces, or the ``layer`` itself."""
         if self.compiled is not False and numba_is_here():
             return "Numba"
-        return "layer" if self.compiled and not self.elementwise else "NumPy"
+        return "layer" if self.compiled and not (self.elementwise or self.numpy) else "NumPy"
 
     def _load(self) -> Callable[..., Any]:
-        if not self.compiled or numba_is_here():
-            self._kernel = getattr(import_module(f"nnxp._backend.kernels.{self.room}"), self.name)
+        room = self.room if not self.compiled or numba_is_here() else self.numpy
+        if room:
+            self._kernel = getattr(import_module(f"nnxp._backend.kernels.{room}"), self.name)
         else:
             self._kernel = in_blocks(SPECIFICATIONS[self.name]) if self.elementwise else _closed
         return self._kernel
