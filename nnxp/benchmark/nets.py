@@ -8,7 +8,7 @@ from nnxp import models
 from nnxp.benchmark.steps import time_steps
 from nnxp.benchmark.times import StepTimes
 from nnxp.device import Device
-from nnxp.layers import Layer
+from nnxp.layers import LSTM, GlobalAvgPool, Layer, Linear, Permute, Sequential
 
 __all__ = ["NETS", "StandardNet", "time_net"]
 
@@ -38,11 +38,18 @@ class StandardNet:
     widths: tuple[int, ...] = ()
 
 
+def _lstm(width: int) -> Layer:
+    """Classify a sequence by the mean of its states."""
+    states = LSTM(28, width, return_state=False)
+    return Sequential(states, Permute((0, 2, 1)), GlobalAvgPool(), Linear(width, 10))
+
+
 NETS: dict[str, StandardNet] = {
     net.name: net
     for net in (
         StandardNet("mlp", lambda w: models.mlp(784, (w or 256,) * 2), (784,), 256, (64, 256, 1024)),
         StandardNet("lenet5", lambda _: models.lenet5(), (1, 28, 28)),
+        StandardNet("lstm", lambda w: _lstm(w or 128), (28, 28), 128, (64, 128, 256)),
         StandardNet("transformer", lambda w: models.transformer(28, width=w or 64), (28, 28), 64, (32, 64, 128)),
     )
 }

@@ -32,7 +32,7 @@ def bench(
         typer.Option(
             "--nets",
             metavar="NETS",
-            help="Which standard nets, of mlp,lenet5,transformer; all unless told.",
+            help="Which standard nets, of mlp,lenet5,lstm,transformer; all unless told.",
             rich_help_panel=_MEASURE,
         ),
     ] = None,
@@ -50,7 +50,7 @@ def bench(
         typer.Option(
             "--widths",
             metavar="WIDTHS",
-            help="Of mlp and transformer beside their usual ones, at the middle batch size; or none.",
+            help="Of mlp, lstm and transformer beside their usual ones, at the middle batch size; or none.",
             rich_help_panel=_MEASURE,
         ),
     ] = None,
