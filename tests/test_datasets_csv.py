@@ -97,29 +97,32 @@ def test_spellings_of_one_number_are_one_class(read):
     assert data.y.tolist() == [1, 1, 0]
 
 
-MISSING = "; fill missing values, or drop their rows"
+MISSING = "; missing='drop', 'mean', 'median', 'most_frequent' or a number says what to do (--missing)"
+WORDS = "; categories='one-hot' or 'ordinal' makes numbers of words (--categories)"
+NO_TARGET = "; missing='drop' leaves rows without one out (--missing drop)"
+UTF8 = "; save it as UTF-8"
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("", "rows of numbers in PATH, got 'an empty file'"),
-        ("\n \n", "rows of numbers in PATH, got 'an empty file'"),
-        ("a,b\n", "rows of numbers in PATH, got 'a header alone'"),
-        ("5\n6\n", "a feature and a target in each row of PATH, got '1 column'"),
+        ("", "rows of numbers in PATH, got an empty file"),
+        ("\n \n", "rows of numbers in PATH, got an empty file"),
+        ("a,b\n", "rows of numbers in PATH, got a header alone"),
+        ("5\n6\n", "a feature and a target in each row of PATH, got 1 column"),
         ("a,b\n1,2\n\n1,2,3\n", "2 columns in PATH, line 4, got 3"),
         ("a,b,c\n1,,3\n", "a number in PATH, line 2, column 'b', got ''" + MISSING),
         ("1,2,3\n1,NA,3\n", "a number in PATH, line 2, column 'column 2', got 'NA'" + MISSING),
         ("1,?,3\n3,4,5\n", "a number in PATH, line 1, column 'column 2', got '?'" + MISSING),
-        ("a,b,c\n\n1,x,3\n", "a number in PATH, line 3, column 'b', got 'x'"),
+        ("a,b,c\n\n1,x,3\n", "a number in PATH, line 3, column 'b', got 'x'" + WORDS),
         ("a,b,c\n,,\n", "a number in PATH, line 2, column 'a', got ''" + MISSING),
         ("a,b,c\n1,nan,3\n", "a finite float32 number in PATH, line 2, column 'b', got nan" + MISSING),
         ("a,b,c\n1,1e39,3\n", "a finite float32 number in PATH, line 2, column 'b', got inf"),
-        ("a,b,c\n1,2,x\n1,2,\n", "a target in PATH, line 3, column 'c', got ''; drop rows without one"),
-        ("a,b,c\n1,2,1.5\n1,2,NaN\n", "a target in PATH, line 3, column 'c', got 'NaN'; drop rows without one"),
+        ("a,b,c\n1,2,x\n1,2,\n", "a target in PATH, line 3, column 'c', got ''" + NO_TARGET),
+        ("a,b,c\n1,2,1.5\n1,2,NaN\n", "a target in PATH, line 3, column 'c', got 'NaN'" + NO_TARGET),
         ("a,b\n1,.5\n1,1e39\n", "a finite float32 number in PATH, line 3, column 'b', got '1e39'"),
-        (b"a,b\n1,\xff\n", "UTF-8 text in PATH, line 2, got 'the byte 0xff'"),
-        ("a,b\xe9\n1,2\n".encode("utf-16"), "UTF-8 text in PATH, line 1, got 'the byte 0xff'"),
+        (b"a,b\n1,\xff\n", "UTF-8 text in PATH, line 2, got the byte 0xff" + UTF8),
+        ("a,b\xe9\n1,2\n".encode("utf-16"), "UTF-8 text in PATH, line 1, got the byte 0xff" + UTF8),
         (
             'a,b\n1,"' + "2" * 140000 + '"\n',
             "comma-separated values in PATH, line 2, got 'field larger than field limit (131072)'",

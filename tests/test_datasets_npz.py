@@ -97,7 +97,7 @@ SMALL = {"x": member(X), "y": member(Y)}
             {"x": SMALL["x"]},
             "arrays x_train, y_train, x_test, y_test or x, y in PATH, got 'x'",
         ),
-        ({}, "arrays x_train, y_train, x_test, y_test or x, y in PATH, got 'an empty archive'"),
+        ({}, "arrays x_train, y_train, x_test, y_test or x, y in PATH, got 'none'"),
         (
             {**SMALL, "x": header("{'descr': '|O', 'fortran_order': False, 'shape': (3,), }", b"cos\nsystem\n")},
             "real numbers in x in PATH, got 'dtype |O'; objects are never unpickled",

@@ -121,7 +121,7 @@ def test_the_number_of_features_tells_whether_there_is_a_target(table, archive):
     assert load_all(archive(x=np.zeros((2, 3))), classes=(0, 1), features=3)[1] is None
 
 
-KINDS = "digits, a .csv file, a .npz file or a folder of IDX files"
+KINDS = "digits, a .csv, .npz or .npy file, or a folder of .npy files, of IDX files or of images"
 
 
 @pytest.mark.parametrize(
@@ -140,7 +140,9 @@ def test_anything_else_is_refused_in_one_sentence(tmp_path, data, error, sentenc
 
 
 def test_a_target_is_for_tables_alone():
-    with pytest.raises(ValueError, match=re.escape("load: expected target with a .csv file alone, got 'digits'")):
+    with pytest.raises(
+        ValueError, match=re.escape("load: expected target with a .csv or .npy file alone, got 'digits'")
+    ):
         load("digits", target="x")
 
 

@@ -3,37 +3,90 @@
 import csv
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import chain
 from typing import BinaryIO
 
-from nnxp._checks import message
+from nnxp._checks import Words, check_choice, message
 from nnxp.datasets._reading import FilePath
 from nnxp.errors import FormatError
 
 Row = tuple[int, list[str]]  # the line that it ends in, from 1, and its cells
 
+# What stands for a number that is not there. In a column of words the longer ones may be words like any other.
+BLANK = {"", "?", "nan"}
+MISSING = BLANK | {"na", "n/a", "null", "none"}
 
-def read_cells(where: str, path: FilePath, file: BinaryIO) -> Iterator[Row]:
+
+@dataclass(frozen=True)
+class Style:
+    """How a file is written.
+
+    Parameters
+    ----------
+    where : str
+        For messages.
+    separator : str, optional
+        What stands between cells; None finds out.
+    decimal : {".", ","}
+        What stands before the fractions.
+    header : bool, optional
+        Whether the first row holds names; None finds out.
+    """
+
+    where: str
+    separator: str | None = None
+    decimal: str = "."
+    header: bool | None = None
+
+    def __post_init__(self) -> None:
+        check_choice(self.where, "decimal", self.decimal, [".", ","])
+        check_choice(self.where, "header", self.header, [None, True, False])
+        mark = self.separator
+        if mark is not None and (not isinstance(mark, str) or len(mark) != 1 or mark in '"\r\n' or mark.isalnum()):
+            raise ValueError(message(self.where, "separator to be one character such as ',' or ';'", mark))
+        if mark == self.decimal:
+            raise ValueError(message(self.where, "separator and decimal to differ", mark))
+
+    @property
+    def number(self) -> Callable[[str], float]:
+        """What reads a cell as a number, or raises ValueError."""
+        return float if self.decimal == "." else _with_comma
+
+
+def read_cells(style: Style, path: FilePath, file: BinaryIO) -> Iterator[Row]:
     """Yield the rows that are not blank; FormatError where the file is no text, or no table."""
-    lines = _decoded(where, path, file)
+    lines = _decoded(style.where, path, file)
     first = next(lines, "")
-    reader = csv.reader(chain([first], lines), delimiter=_delimiter(first))
+    reader = csv.reader(chain([first], lines), delimiter=style.separator or _delimiter(first, style.decimal))
     try:
         for cells in reader:
             if len(cells) > 1 or (cells and cells[0].strip()):
                 yield reader.line_num, cells
     except csv.Error as error:
         expected = f"comma-separated values in {os.fspath(path)}, line {reader.line_num}"
-        raise FormatError(message(where, expected, str(error))) from None
+        raise FormatError(message(style.where, expected, str(error))) from None
 
 
-def is_number(cell: str) -> bool:
+def is_number(cell: str, number: Callable[[str], float] = float) -> bool:
     """Tell whether a cell is a number; nan, which stands for a missing one, is not."""
     try:
-        return not math.isnan(float(cell))
+        return not math.isnan(number(cell))
     except ValueError:
         return False
+
+
+def plain(cell: str, number: Callable[[str], float] = float) -> str:
+    """Write a whole number as Python does: ``"3.0"`` and ``"03"`` are ``"3"``."""
+    return str(int(number(cell))) if is_number(cell, number) and number(cell).is_integer() else cell
+
+
+def _with_comma(cell: str) -> float:
+    # A point would separate thousands: 1.234 is not what it seems to be.
+    if "." in cell:
+        raise ValueError(cell)
+    return float(cell.replace(",", "."))
 
 
 def _decoded(where: str, path: FilePath, file: BinaryIO) -> Iterator[str]:
@@ -42,14 +95,16 @@ def _decoded(where: str, path: FilePath, file: BinaryIO) -> Iterator[str]:
             yield raw.decode("utf-8-sig" if number == 1 else "utf-8")
         except UnicodeDecodeError as error:
             expected = f"UTF-8 text in {os.fspath(path)}, line {number}"
-            raise FormatError(message(where, expected, f"the byte 0x{raw[error.start]:02x}")) from None
+            got = Words(f"the byte 0x{raw[error.start]:02x}")
+            raise FormatError(message(where, expected, got, "save it as UTF-8")) from None
 
 
-def _delimiter(line: str) -> str:
-    """Return what cuts the line into most cells; a comma if nothing does."""
+def _delimiter(line: str, decimal: str) -> str:
+    """Return what cuts the line into most cells; the first choice if nothing does."""
+    marks = ",;\t" if decimal == "." else ";\t"
     try:
-        counts = {mark: sum(len(row) for row in csv.reader([line], delimiter=mark)) for mark in ",;\t"}
+        counts = {mark: sum(len(row) for row in csv.reader([line], delimiter=mark)) for mark in marks}
     except csv.Error:
         # The reader will meet the same line, and say what is wrong.
-        return ","
+        return marks[0]
     return max(counts, key=counts.__getitem__)

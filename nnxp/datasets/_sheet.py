@@ -1,21 +1,50 @@
-"""A file of comma-separated values as numbers, row by row: features as float32, the target's cells as text."""
+"""A table row by row: features as float32, NaN where nothing is, words by their number; the target's cells as text."""
 
 import os
+import re
 from array import array
-from collections.abc import Iterator
-from dataclasses import dataclass
-from itertools import chain
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import numpy as np
 
-from nnxp._checks import did_you_mean, message
-from nnxp.datasets._cells import Row, is_number, read_cells
+from nnxp._checks import message
+from nnxp.datasets._cells import BLANK, MISSING, Row, Style, is_number, plain, read_cells
+from nnxp.datasets._head import Head
 from nnxp.datasets._reading import FilePath, open_limited
 from nnxp.errors import FormatError
 
-MISSING = {"", "?", "nan", "na", "n/a", "null", "none"}
-_FILL = "fill missing values, or drop their rows"
+FILL = "missing='drop', 'mean', 'median', 'most_frequent' or a number says what to do (--missing)"
+_WORDS = "categories='one-hot' or 'ordinal' makes numbers of words (--categories)"
+_COMMA = "decimal=',' reads 1,5 as a number"
+_MOST_WORDS = 1000
+
+
+@dataclass
+class Plan:
+    """How a column of features is read.
+
+    Parameters
+    ----------
+    keeps_missing : bool
+        Whether a missing cell becomes NaN; else it is an error.
+    drops : bool
+        Whether its row is left out.
+    words : dict of str to int, or None
+        The number of each word; None for a column of numbers.
+    closed : bool
+        Whether there may be no other words.
+    other : int or None
+        The number of any other word, where there may be some that have none of their own.
+    """
+
+    keeps_missing: bool = False
+    drops: bool = False
+    words: dict[str, int] | None = None
+    closed: bool = False
+    other: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,16 +55,14 @@ class Sheet:
     ----------
     where, path : str
         For messages.
-    x : array of shape (n, features), float32
-        All finite.
+    x : array of shape (n, columns), float32
+        Of features; not a number where a cell is missing.
     cells : list of str
         The target's; empty where there is no target.
     lines : sequence of int
         Where each row ends in the file, from 1.
-    feature_names : tuple of str
-        From the header, or ``column 1``, ...
-    target_name : str
-        Likewise; empty where there is no target.
+    head : Head
+        What the columns are called.
     """
 
     where: str
@@ -43,121 +70,131 @@ class Sheet:
     x: np.ndarray[Any, Any]
     cells: list[str]
     lines: "array[int]"
-    feature_names: tuple[str, ...]
-    target_name: str
+    head: Head
 
-    def error(self, expected: str, row: int, got: object, hint: str = "") -> FormatError:
-        """Make the sentence for a wrong target."""
-        place = f"{self.path}, line {self.lines[row]}, column {self.target_name!r}"
+    @property
+    def target_name(self) -> str:
+        """The target's name; empty where there is no target."""
+        return "" if self.head.target is None else self.head.names[self.head.target]
+
+    def error(self, expected: str, row: int, got: object, hint: str = "", column: str | None = None) -> FormatError:
+        """Make the sentence for a wrong cell, of the target unless told."""
+        place = f"{self.path}, line {self.lines[row]}, column {(column or self.target_name)!r}"
         return FormatError(message(self.where, f"{expected} in {place}", got, hint))
 
 
+def data_rows(style: Style, path: FilePath, head: Head, max_bytes: int) -> Iterator[Row]:
+    """Yield the rows of data, each with as many cells as there are columns."""
+    with open_limited(style.where, path, max_bytes) as file:
+        for line, row in islice(read_cells(style, path, file), int(head.has_header), None):
+            if len(row) != len(head.names):
+                expected = f"{len(head.names)} columns in {os.fspath(path)}, line {line}"
+                raise FormatError(message(style.where, expected, len(row)))
+            yield line, row
+
+
 def read_sheet(
-    where: str, path: FilePath, target: str | int | None, max_bytes: int, *, has_target: bool = True
+    style: Style, path: FilePath, head: Head, plans: Sequence[Plan], max_bytes: int, *, drops_targets: bool = False
 ) -> Sheet:
-    """Read the file.
-
-    Parameters
-    ----------
-    where : str
-        For messages.
-    path : path
-        The file.
-    target : str, int or None
-        The target column's name or place; None is the last.
-    max_bytes : int
-        How large it may be.
-    has_target : bool
-        False makes every column a feature.
-    """
-    with open_limited(where, path, max_bytes) as file:
-        rows = read_cells(where, path, file)
-        first, second = next(rows, None), next(rows, None)
-        if first is None:
-            raise FormatError(message(where, f"rows of numbers in {os.fspath(path)}", "an empty file"))
-        cells = [cell.strip() for cell in first[1]]
-        if has_target and len(cells) < 2:
-            raise FormatError(
-                message(where, f"a feature and a target in each row of {os.fspath(path)}", f"{len(cells)} column")
-            )
-        index = _target_index(where, path, target, cells) if has_target else None
-        has_header = _is_header(cells, second, index, target)
-        if has_header and second is None:
-            raise FormatError(message(where, f"rows of numbers in {os.fspath(path)}", "a header alone"))
-        names = cells if has_header else [f"column {i + 1}" for i in range(len(cells))]
-        start = [second] if has_header else [first, second]
-        return _numbers(where, path, chain((row for row in start if row), rows), names, index)
-
-
-def count_columns(where: str, path: FilePath, max_bytes: int) -> int:
-    """Count the cells of the first row; 0 in an empty file."""
-    with open_limited(where, path, max_bytes) as file:
-        return len(next(read_cells(where, path, file), (0, []))[1])
-
-
-def _target_index(where: str, path: FilePath, target: str | int | None, cells: list[str]) -> int:
-    if target is None:
-        return len(cells) - 1
-    if isinstance(target, str) and target in cells and not all(map(is_number, cells)):
-        return cells.index(target)
-    try:
-        index = int(target)
-    except ValueError:
-        index = len(cells)
-    if not -len(cells) <= index < len(cells):
-        hint = did_you_mean(str(target), cells) or f"there are {len(cells)}, counted from 0"
-        raise ValueError(
-            message(where, f"target to be the name or the place of a column in {os.fspath(path)}", target, hint)
-        )
-    return index % len(cells)
-
-
-def _is_header(cells: list[str], second: Row | None, index: int | None, target: str | int | None) -> bool:
-    """Tell whether the first row holds names: it has a word where numbers belong."""
-    words = [not is_number(cell) and cell.lower() not in MISSING for cell in cells]
-    if index is None:
-        return any(words)
-    if any(words[:index] + words[index + 1 :]) or (words[index] and target == cells[index]):
-        return True
-    # A word for the target alone may be a class; below a name there are numbers.
-    return words[index] and second is not None and index < len(second[1]) and is_number(second[1][index])
-
-
-def _numbers(where: str, path: FilePath, rows: Iterator[Row], names: list[str], index: int | None) -> Sheet:
-    values, lines = array("f"), array("q")
+    """Read the file, a plan for each column of features; `drops_targets` leaves rows without a target out."""
+    reader = _Reader(style, os.fspath(path), head, plans)
     cells: list[str] = []
     kept: dict[str, str] = {}
-    for line, row in rows:
-        if len(row) != len(names):
-            raise FormatError(message(where, f"{len(names)} columns in {os.fspath(path)}, line {line}", len(row)))
-        if index is not None:
-            cell = row.pop(index).strip()
-            # Classes repeat: one string each is enough.
-            cells.append(kept.setdefault(cell, cell) if len(kept) < 1000 else cell)
+    values, lines = array("f"), array("q")
+    for line, row in data_rows(style, path, head, max_bytes):
+        target = "" if head.target is None else row.pop(head.target).strip()
+        if drops_targets and target.lower() in BLANK:
+            continue
+        numbers = reader.numbers(line, row)
+        if numbers is None:
+            continue
+        values.extend(numbers)
         lines.append(line)
+        if head.target is not None:
+            # Classes repeat: one string each is enough.
+            cells.append(kept.setdefault(target, target) if len(kept) < _MOST_WORDS else target)
+    if not lines:
+        raise FormatError(message(style.where, f"rows without a missing cell in {os.fspath(path)}", 0))
+    x = np.frombuffer(values, dtype=np.float32).reshape(len(lines), len(plans))
+    sheet = Sheet(style.where, os.fspath(path), x, cells, lines, head)
+    _check_finite(sheet, plans)
+    return sheet
+
+
+@dataclass
+class _Reader:
+    """Turns the cells of a row into numbers."""
+
+    style: Style
+    path: str
+    head: Head
+    plans: Sequence[Plan]
+    worded: list[tuple[int, Plan]] = field(init=False)
+    dropping: list[int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.worded = [(j, plan) for j, plan in enumerate(self.plans) if plan.words is not None]
+        self.dropping = [j for j, plan in enumerate(self.plans) if plan.drops]
+
+    def numbers(self, line: int, row: list[str]) -> list[float] | None:
+        """Return a number a column; None for a row that is to be left out."""
+        codes = [(j, self._code(line, j, plan, row[j].strip())) for j, plan in self.worded]
+        for j, _ in codes:
+            row[j] = "0"
         try:
-            values.extend(map(float, row))
+            numbers = list(map(self.style.number, row))
         except ValueError:
-            raise _bad_cell(where, path, line, names, index, row) from None
-    features = [name for i, name in enumerate(names) if i != index]
-    x = np.frombuffer(values, dtype=np.float32).reshape(len(lines), len(features))
-    for start in range(0, len(x), 65536):
-        finite = np.isfinite(x[start : start + 65536])
-        if not finite.all():
-            wrong, column = (int(i) for i in np.argwhere(~finite)[0])
-            place = f"{os.fspath(path)}, line {lines[start + wrong]}, column {features[column]!r}"
-            cell = x[start + wrong, column]
-            raise FormatError(
-                message(where, f"a finite float32 number in {place}", cell, _FILL if np.isnan(cell) else "")
+            numbers = [self._number(line, j, cell.strip()) for j, cell in enumerate(row)]
+        for j, code in codes:
+            numbers[j] = code
+        return None if any(numbers[j] != numbers[j] for j in self.dropping) else numbers
+
+    def _number(self, line: int, j: int, cell: str) -> float:
+        if is_number(cell, self.style.number):
+            return self.style.number(cell)
+        if cell.lower() not in MISSING:
+            comma = self.style.decimal == "." and re.fullmatch(r"[+-]?\d+,\d+", cell)
+            raise self._error(line, j, "a number", cell, _COMMA if comma else _WORDS)
+        if not self.plans[j].keeps_missing:
+            raise self._error(line, j, "a number", cell, FILL)
+        return float("nan")
+
+    def _code(self, line: int, j: int, plan: Plan, cell: str) -> float:
+        words = plan.words
+        assert words is not None  # of a column of words
+        cell = plain(cell, self.style.number)
+        code = words.get(cell)
+        if code is not None:
+            return code
+        if cell.lower() in BLANK:
+            if not plan.keeps_missing:
+                raise self._error(line, j, "a category", cell, FILL)
+            return float("nan")
+        if plan.other is not None:
+            return plan.other
+        if plan.closed:
+            some = ", ".join(list(words)[:10]) + (", ..." if len(words) > 10 else "")
+            hint = "unseen='other' takes any other as one"
+            raise self._error(line, j, f"one of the categories {some}", cell, hint)
+        if len(words) >= _MOST_WORDS:
+            hint = "leave out a column that names each row, or is free text"
+            raise self._error(line, j, f"at most {_MOST_WORDS} categories", cell, hint)
+        return words.setdefault(cell, len(words))
+
+    def _error(self, line: int, j: int, expected: str, cell: str, hint: str) -> FormatError:
+        place = f"{self.path}, line {line}, column {self.head.features[j]!r}"
+        return FormatError(message(self.style.where, f"{expected} in {place}", cell, hint))
+
+
+def _check_finite(sheet: Sheet, plans: Sequence[Plan]) -> None:
+    """Refuse what float32 cannot hold, and a spelled-out NaN where nothing may be missing."""
+    lenient = np.array([plan.keeps_missing for plan in plans], dtype=bool)
+    for start in range(0, len(sheet.x), 65536):
+        block = sheet.x[start : start + 65536]
+        wrong = ~np.isfinite(block) & ~(np.isnan(block) & lenient)
+        if wrong.any():
+            row, j = (int(i) for i in np.argwhere(wrong)[0])
+            hint = FILL if np.isnan(block[row, j]) else ""
+            raise sheet.error(
+                "a finite float32 number", start + row, block[row, j], hint, column=sheet.head.features[j]
             )
-    name = "" if index is None else names[index]
-    return Sheet(where, os.fspath(path), x, cells, lines, tuple(features), name)
-
-
-def _bad_cell(
-    where: str, path: FilePath, line: int, names: list[str], index: int | None, row: list[str]
-) -> FormatError:
-    features = [name for i, name in enumerate(names) if i != index]
-    name, cell = next((n, c.strip()) for n, c in zip(features, row, strict=True) if not is_number(c))
-    place = f"{os.fspath(path)}, line {line}, column {name!r}"
-    return FormatError(message(where, f"a number in {place}", cell, _FILL if cell.lower() in MISSING else ""))
