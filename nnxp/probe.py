@@ -18,6 +18,18 @@ class Record:
     outputs: list[tuple[str, str, Any]] = field(default_factory=list)
     gradients: list[tuple[str, str, Any]] = field(default_factory=list)
 
+    def forward_done(
+        self, probe: "Probe", p: Views, inputs: tuple[Any, ...], named: dict[str, Any], y: Any, cache: Any
+    ) -> None:
+        """Take note of a layer that has run: of its views, inputs (the mode last), named inputs, output and cache."""
+        del p, inputs, named, cache
+        self.outputs.append((probe.path, probe.inner.display_name, y))
+
+    def backward_done(self, probe: "Probe", p: Views, g: Views, cache: Any, dy: Any, dx: Any) -> None:
+        """Take note of a layer whose backward has run."""
+        del p, g, cache, dy
+        self.gradients.append((probe.path, probe.inner.display_name, dx))
+
 
 @dataclass(frozen=True, eq=False)
 class Probe(Layer):
@@ -26,6 +38,22 @@ class Probe(Layer):
     inner: Layer
     path: str
     record: Record
+
+    def __getattr__(self, name: str) -> Any:
+        # Reached only for what this class lacks: containers ask their parts for more than a layer must have.
+        if name.startswith("_") or name == "inner":
+            raise AttributeError(f"'Probe' object has no attribute {name!r}")
+        return getattr(self.inner, name)
+
+    @property
+    def may_skip(self) -> bool:  # type: ignore[override]
+        """As the layer inside."""
+        return self.inner.may_skip
+
+    @property
+    def display_name(self) -> str:
+        """As the layer inside."""
+        return self.inner.display_name
 
     @property
     def accepts_integers(self) -> bool:  # type: ignore[override]
@@ -59,23 +87,34 @@ class Probe(Layer):
     def forward(self, p: Views, *inputs_and_mode: Any, **named: Any) -> tuple[Any, Any]:
         """Run the layer inside, and write its output down."""
         y, cache = self.inner.forward(p, *inputs_and_mode, **named)
-        self.record.outputs.append((self.path, self.inner.display_name, y))
+        self.record.forward_done(self, p, inputs_and_mode, named, y, cache)
         return y, cache
 
     def backward(self, p: Views, g: Views, cache: Any, dy: Any) -> Any:
         """Run the layer inside, and write its input's gradient down."""
         dx = self.inner.backward(p, g, cache, dy)
-        self.record.gradients.append((self.path, self.inner.display_name, dx))
+        self.record.backward_done(self, p, g, cache, dy, dx)
         return dx
 
 
-def probed(model: Layer) -> tuple[Layer, Record]:
-    """Return the model with every leaf in a probe, and the record they share."""
-    record = Record()
+def probed(model: Layer, record: Record | None = None, *, containers: bool = False) -> tuple[Layer, Record]:
+    """Return the model with every leaf in a probe, and the record they share.
+
+    Parameters
+    ----------
+    model : Layer
+        It stays as it is.
+    record : Record, optional
+        Who takes note; None makes a new one.
+    containers : bool
+        Whether layers that have others inside get a probe of their own, which takes note after those inside.
+    """
+    kept = Record() if record is None else record
 
     def wrap(path: str, layer: Layer) -> Layer:
-        if layer.children():
-            return layer.map_children(lambda name, child: wrap(join(path, name), child))
-        return Probe(layer, path, record)
+        if not layer.children():
+            return Probe(layer, path, kept)
+        inside = layer.map_children(lambda name, child: wrap(join(path, name), child))
+        return Probe(inside, path, kept) if containers else inside
 
-    return wrap("", model), record
+    return wrap("", model), kept
