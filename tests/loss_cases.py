@@ -35,6 +35,7 @@ from nnxp.losses import (
     SmoothL1Loss,
     SoftMarginLoss,
     TripletMarginLoss,
+    WeightedSum,
 )
 from tests import oracles_losses
 
@@ -108,6 +109,8 @@ class LossCase:
 
     @property
     def reductions(self) -> tuple[str, ...]:
+        if isinstance(self.loss, WeightedSum):
+            return ("mean", "sum")
         return ("mean", "sum", "none", "batchmean") if isinstance(self.loss, KLDivLoss) else ("mean", "sum", "none")
 
     def make(self, batch: int | None = None, seed: int = 0) -> tuple[list[Host], Host]:
@@ -135,6 +138,7 @@ LOSS_CASES = [
     LossCase("smooth_l1_zero", SmoothL1Loss(beta=0), (6, 3), ("normal", "normal")),
     LossCase("huber", HuberLoss(), (6, 3), ("normal", "normal")),
     LossCase("huber_delta", HuberLoss(delta=2), (6, 3), ("normal", "normal")),
+    LossCase("weighted_sum", WeightedSum((MSELoss(), L1Loss()), (2.0, -0.3)), (4, 3), ("normal", "normal")),
     LossCase("cross_entropy", CrossEntropyLoss(), (4, 3), ("normal", "labels")),
     LossCase("cross_entropy_axes", CrossEntropyLoss(), (3, 4, 2, 3), ("normal", "labels")),
     LossCase("cross_entropy_ignored", CrossEntropyLoss(), (5, 3), ("normal", "labels, some -100")),
@@ -185,8 +189,17 @@ LOSS_CASES = [
 ]
 
 
+def reduced_by(loss: Any, reduction: str) -> Any:
+    """Return a loss with another reduction; of a sum of losses, that of its parts."""
+    if isinstance(loss, WeightedSum):
+        return replace(loss, losses=tuple(reduced_by(part, reduction) for part in loss.losses))
+    return replace(loss, reduction=reduction)
+
+
 def naive_terms(loss: Loss, *arrays: Host) -> Host:
     """Return the terms before any reduction, one number at a time."""
+    if isinstance(loss, WeightedSum):
+        return sum(w * naive_terms(part, *arrays) for w, part in zip(loss.weights, loss.losses, strict=True))
     if type(loss) in oracles_losses.TERMS:
         return oracles_losses.TERMS[type(loss)](loss, *arrays)
     output, target = arrays

@@ -161,7 +161,8 @@ def case(request):
 
 
 def test_every_metric_has_a_case():
-    public = {getattr(metrics, name) for name in metrics.__all__}
+    # OnOutput takes tuples: its tests are with the networks of several outputs.
+    public = {getattr(metrics, name) for name in metrics.__all__ if name != "OnOutput"}
     classes = {m for m in public if isinstance(m, type) and issubclass(m, Metric)} - {Metric}
     assert classes == {type(c.metric) for c in CASES.values()}
 

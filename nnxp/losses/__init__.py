@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from nnxp.losses.multi_label import *
     from nnxp.losses.nll import *
     from nnxp.losses.pairs import *
+    from nnxp.losses.per_output import *
     from nnxp.losses.regression import *
     from nnxp.losses.triplet import *
+    from nnxp.losses.weighted_sum import *
 
 __getattr__, __dir__, __all__ = lazily(
     __name__,
@@ -35,7 +37,9 @@ __getattr__, __dir__, __all__ = lazily(
         "multi_label": "MultiLabelSoftMarginLoss",
         "nll": "NLLLoss",
         "pairs": "CosineEmbeddingLoss MarginRankingLoss",
+        "per_output": "PerOutput",
         "regression": "HuberLoss L1Loss MSELoss SmoothL1Loss",
         "triplet": "TripletMarginLoss",
+        "weighted_sum": "WeightedSum",
     },
 )

@@ -22,7 +22,13 @@ __all__ = [
 
 def check_output(where: str, output: Array, name: str = "output") -> None:
     """Refuse an output that is no batch of floating-point numbers."""
-    if output.ndim == 0:
+    try:
+        axes = output.ndim
+    except AttributeError:
+        got = f"{len(output)} of them" if isinstance(output, tuple) else f"a {type(output).__name__}"
+        hint = "PerOutput((loss, None)) judges the first" if isinstance(output, tuple) else ""
+        raise TypeError(message(where, f"{name} to be one array", Words(got), hint)) from None
+    if axes == 0:
         raise ValueError(message(where, f"{name} of shape (batch, ...)", ()))
     if _kind(namespace(output), output.dtype) != "real floating":
         raise TypeError(message(where, f"{name} of a real floating dtype", dtype_name(output)))

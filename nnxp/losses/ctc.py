@@ -64,6 +64,7 @@ class CTCLoss(CountedLoss):
     zero_infinity: bool = False
 
     accepts_indices: ClassVar[bool] = True
+    targets: ClassVar[tuple[int, ...]] = (1, 2, 3)
 
     def __post_init__(self) -> None:
         check_reduction(self)

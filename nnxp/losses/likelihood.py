@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar
 
 from nnxp._backend import Array, constant, namespace
 from nnxp._checks import check_number, message
@@ -107,6 +108,8 @@ class GaussianNLLLoss(SeveralInputsLoss):
     full: bool = False
     eps: float = 1e-6
     reduction: str = "mean"
+
+    outputs: ClassVar[tuple[int, ...]] = (0, 2)
 
     def __post_init__(self) -> None:
         check_reduction(self)

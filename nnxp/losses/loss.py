@@ -34,9 +34,13 @@ class Loss:
         Whether integer targets are labels, and stay integers; all others are cast to the network's dtype.
     probabilities : {"softmax", "exp", "sigmoid", "identity"} or None
         What turns the output into probabilities; None where the loss implies none.
+    outputs, targets : tuple of int
+        Which arguments of the call are a network's outputs, and which its targets.
     """
 
     reduction: str
+    outputs: ClassVar[tuple[int, ...]] = (0,)
+    targets: ClassVar[tuple[int, ...]] = (1,)
     accepts_indices: ClassVar[bool] = False
     probabilities: ClassVar[str | None] = None
 

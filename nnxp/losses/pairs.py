@@ -1,6 +1,7 @@
 """Losses of pairs: which of two ranks higher, and whether two are alike."""
 
 from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar
 
 from nnxp._backend import Array, constant, namespace
 from nnxp._checks import check_number, message
@@ -39,6 +40,9 @@ class MarginRankingLoss(SeveralInputsLoss):
     margin: float = 0.0
     _: KW_ONLY
     reduction: str = "mean"
+
+    outputs: ClassVar[tuple[int, ...]] = (0, 1)
+    targets: ClassVar[tuple[int, ...]] = (2,)
 
     def __post_init__(self) -> None:
         check_reduction(self)
@@ -90,6 +94,9 @@ class CosineEmbeddingLoss(SeveralInputsLoss):
     margin: float = 0.0
     _: KW_ONLY
     reduction: str = "mean"
+
+    outputs: ClassVar[tuple[int, ...]] = (0, 1)
+    targets: ClassVar[tuple[int, ...]] = (2,)
 
     def __post_init__(self) -> None:
         check_reduction(self)

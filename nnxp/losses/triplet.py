@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import KW_ONLY, dataclass
+from typing import ClassVar
 
 from nnxp._backend import Array, constant, namespace
 from nnxp._checks import check_number, message
@@ -50,6 +51,9 @@ class TripletMarginLoss(SeveralInputsLoss):
     swap: bool = False
     _: KW_ONLY
     reduction: str = "mean"
+
+    outputs: ClassVar[tuple[int, ...]] = (0, 1, 2)
+    targets: ClassVar[tuple[int, ...]] = ()
 
     def __post_init__(self) -> None:
         check_reduction(self)

@@ -1,17 +1,20 @@
 """How good a network is, in numbers that people read: streamed over batches, and exact for any batch size.
 
 ``accuracy``, ``top5`` (or any other k), ``precision``, ``recall``, ``f1``, ``auc``, ``mae``, ``mse`` and ``r2`` by
-name; `Metric` values where an option matters; any function ``(output, target) -> float`` for everything else.
+name; `Metric` values where an option matters; any function ``(output, target) -> float`` for everything else; of a
+network of several outputs, `OnOutput` says which.
 """
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from nnxp._checks import did_you_mean, message
 from nnxp.metrics.averages import F1, Precision, Recall
 from nnxp.metrics.classification import Accuracy, TopK
 from nnxp.metrics.metric import FunctionMetric, Metric
+from nnxp.metrics.on_output import OnOutput
 from nnxp.metrics.ranking import auc, confusion_matrix
 from nnxp.metrics.regression import MAE, MSE, R2
 
@@ -23,6 +26,7 @@ __all__ = [
     "Accuracy",
     "FunctionMetric",
     "Metric",
+    "OnOutput",
     "Precision",
     "Recall",
     "TopK",
@@ -69,6 +73,8 @@ def resolve(metric: str | Metric | Callable[[Any, Any], float], *, threshold: fl
     >>> resolve("top3")
     TopK(k=3)
     """
+    if isinstance(metric, OnOutput):
+        return replace(metric, metric=resolve(metric.metric, threshold=threshold))
     if isinstance(metric, Metric):
         return metric
     if isinstance(metric, str):
