@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nnxp import benchmark, datasets, initializers, io, metrics, models, plotting, random
+    from nnxp import augmentations, benchmark, datasets, initializers, io, metrics, models, plotting, random
     from nnxp.checking import *
     from nnxp.comparison import *
     from nnxp.device import *
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_MODULES = ("benchmark", "datasets", "initializers", "io", "metrics", "models", "plotting", "random")
+_MODULES = ("augmentations", "benchmark", "datasets", "initializers", "io", "metrics", "models", "plotting", "random")
 _ROOMS = (
     "device",
     "threads",
@@ -41,12 +41,14 @@ _ROOMS = (
     "comparison",
     "io",
 )
+# Rooms for other libraries, which are not among the names: listing them would load those.
+_GUESTS = ("report", "search", "sklearn")
 # Rooms that are modules of their own in the public view lend only these names to it.
 _LENT = {"io": ("load",)}
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES or name in _ROOMS:
+    if name in _MODULES or name in _ROOMS or name in _GUESTS:
         return import_module(f"nnxp.{name}")
     if name == "__all__":
         return __dir__()

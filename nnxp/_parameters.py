@@ -155,11 +155,12 @@ class Store:
         """Make the layers' views anew; a frozen parameter's gradient goes to scratch."""
         with self.device.context():
             gradients = dict(self.gradients)
-            if self.frozen:
-                largest = max(self.layout[name].stop - self.layout[name].start for name in self.frozen)
+            frozen = self.frozen & self.layout.keys()
+            if frozen:
+                largest = max(self.layout[name].stop - self.layout[name].start for name in frozen)
                 scratch = self.device.xp.zeros((largest,), dtype=self.theta.dtype, device=self.device.handle)
                 self.gradient[...] = self.device.xp.zeros_like(self.gradient)
-                for name in self.frozen:
+                for name in frozen:
                     slot = self.layout[name]
                     gradients[name] = self.device.xp.reshape(scratch[: slot.stop - slot.start], slot.spec.shape)
             self.p = self._tree({**self.parameters, **self.buffers}, self.theta)
@@ -180,7 +181,8 @@ class Store:
                 views[parent][name] = view
                 views[parent].trains = views[parent].trains or view.trains
             here = [slot for name, slot in self.layout.items() if not node.path or name.startswith(f"{node.path}.")]
-            if here and not any(not node.path or name.startswith(f"{node.path}.") for name in self.frozen):
+            frozen = self.frozen & self.layout.keys()
+            if here and not any(not node.path or name.startswith(f"{node.path}.") for name in frozen):
                 view.flat = vector[here[0].start : here[-1].stop]
         return views[""]
 

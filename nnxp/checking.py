@@ -9,6 +9,7 @@ import numpy as np
 from nnxp._backend import to_host
 from nnxp._checks import Words, check_positive_int, message
 from nnxp.errors import GradientError
+from nnxp.losses.calls import as_function
 from nnxp.random import generator
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ class GradientReport:
     kinks : int
         Entries left out because the loss has a kink there: its two one-sided slopes differ.
     worst : float
-        The largest relative difference.
+        The largest relative difference, beyond what rounding makes in finite differences.
     worst_entry : str
         Where it is.
     """
@@ -54,9 +55,10 @@ class GradientReport:
     def __str__(self) -> str:
         share = "all" if self.checked + self.kinks == self.total else f"{self.checked} of"
         kinks = f", {self.kinks} at kinks left out" if self.kinks else ""
+        found = f"largest relative difference {self.worst:.1e} at {self.worst_entry}"
         return (
             f"No gradient errors found ({share} {self.total} entries{kinks}; "
-            f"largest relative difference {self.worst:.1e} at {self.worst_entry})"
+            f"{found if self.worst else 'no difference beyond rounding'})"
         )
 
 
@@ -169,9 +171,10 @@ class _Trial:
         self.net = net.to(net.device, dtype="float64")
         self.net.unfreeze()
         inputs = x if isinstance(x, tuple) else (x,)
-        batch = (tuple(to_host(part) for part in inputs), None if y is None else to_host(y), None)
+        target = tuple(map(to_host, y)) if isinstance(y, tuple) else None if y is None else to_host(y)
+        batch = (tuple(to_host(part) for part in inputs), target, None)
         self.inputs, self.target, _ = put_batch(self.net, loss, batch)
-        self.loss = loss or self._project
+        self.loss = self._project if loss is None else as_function(loss)
         self.step = net.step
         self.theta = np.array(self.net.device.get(self.net.theta))
         self.places = {"input" if len(self.inputs) == 1 else f"input {i}": i for i in range(len(self.inputs))}

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from nnxp._backend import Array, Library, library_of, load_library, to_host
+from nnxp._backend.dispatch import is_array
 from nnxp._backend.library import DeviceInfo
 from nnxp._checks import message
 from nnxp.errors import DeviceError
@@ -83,7 +84,8 @@ class Device:
         Parameters
         ----------
         x : array, list or number
-            What is here already, in the right dtype, is returned as it is.
+            What is here already, in the right dtype, is returned as it is; what another library has here, and shows by
+            DLPack, in an array that shares its memory.
         dtype : str, optional
             Such as ``"float32"``; None keeps the array's.
 
@@ -94,14 +96,23 @@ class Device:
         """
         with self.context():
             if not self.owns(x):
-                host = to_host(x)
-                # Bytes are cast after they travel; the rest before: not every library has NumPy's other kinds.
-                late = dtype is None or host.dtype.itemsize == 1
-                host = host.astype(host.dtype.newbyteorder("=") if late else dtype, copy=False)
-                x = self.library.put(host, self.handle)
+                shared = self._shared(x)
+                x = self._brought(x, dtype) if shared is None else shared
             if dtype is None or x.dtype == getattr(self.xp, dtype):
                 return x
             return self.xp.astype(x, getattr(self.xp, dtype))
+
+    def _shared(self, x: Any) -> Array | None:
+        # What is on a device of make-believe lies on the host all the same.
+        apart = is_array(x) and library_of(x).dlpack_device(x.device) is None
+        return None if apart else self.library.shared(x, self.handle)
+
+    def _brought(self, x: Any, dtype: str | None) -> Array:
+        host = to_host(x)
+        # Bytes are cast after they travel; the rest before: not every library has NumPy's other kinds.
+        late = dtype is None or host.dtype.itemsize == 1
+        host = host.astype(host.dtype.newbyteorder("=") if late else dtype, copy=False)
+        return self.library.put(host, self.handle)
 
     def get(self, x: Any) -> Any:
         """Bring an array to the host as a NumPy array; tuples keep their nesting, None stays None."""

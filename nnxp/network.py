@@ -1,6 +1,7 @@
 """A model's life on a device: its parameters, its forward and backward, and the way to every other room."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,10 +19,12 @@ from nnxp.layers.layer import Layer, Mode, Views
 from nnxp.random import Draw, draw_seed
 
 if TYPE_CHECKING:
+    from nnxp.augmentations import Augmentation
+    from nnxp.explanation import Explanation
     from nnxp.losses import LossFunction
     from nnxp.optimizers import Optimizer
     from nnxp.summary import Summary
-    from nnxp.training import Callback, History, Metric
+    from nnxp.training import Callback, Checkpoint, History, Metric
 
 __all__ = ["Cache", "Network"]
 
@@ -109,6 +112,7 @@ class Network:
         self._draw = Draw(self.seed)
         self._places = {node.path: i for i, node in enumerate(self._nodes)}
         self._modes: dict[tuple[bool, ...], Mode] = {}
+        self._still: set[str] = set()
         self._version = 0
         self.step = 0
         self.epoch = 0
@@ -200,22 +204,46 @@ class Network:
         """Return views of the vectors and of an optimizer's state along the runs; kept while all stay the same."""
         return self._stretches.of(self._store, state, scalars, weights_only)
 
-    def freeze(self, pattern: str) -> None:
-        """Stop training the parameters whose names fit a shell pattern, such as ``"0.*"``."""
-        self._store.frozen |= set(match_names("Network.freeze", pattern, self._store.layout))
-        self._store.rebuild()
+    def freeze(self, pattern: str, *, statistics: bool = False) -> None:
+        """Stop training the parameters whose names fit a shell pattern, such as ``"0.*"``.
+
+        Parameters
+        ----------
+        pattern : str
+            At least one name must fit it.
+        statistics : bool
+            Freeze the buffers that fit too: BatchNorm and its like run as in evaluation then, by statistics that stay.
+            Else these go on moving in training, as they do in PyTorch where nobody calls ``eval()`` on the layer.
+        """
+        names = [*self._store.layout, *(self._store.buffers if statistics else ())]
+        self._store.frozen |= set(match_names("Network.freeze", pattern, names))
+        self._rebuild()
 
     def unfreeze(self, pattern: str = "*") -> None:
-        """Train the parameters whose names fit the pattern again."""
+        """Train the parameters whose names fit the pattern again, and let the buffers that fit move."""
+        names = [*self._store.layout, *self._store.buffers]
         # "Everything" is a pattern that may fit nothing.
-        names = self._store.layout if pattern == "*" else match_names("Network.unfreeze", pattern, self._store.layout)
-        self._store.frozen -= set(names)
+        self._store.frozen -= set(names if pattern == "*" else match_names("Network.unfreeze", pattern, names))
+        self._rebuild()
+
+    def _rebuild(self) -> None:
+        """Make views and modes anew for what is frozen now; a run in progress keeps its modes, so these are told."""
         self._store.rebuild()
+        self._still.clear()
+        self._still |= {name.rpartition(".")[0] for name in self.frozen_buffers}
+        for (training, *_), mode in self._modes.items():
+            mode.clear()
+            mode.training = training and mode.path not in self._still
 
     @property
     def frozen(self) -> list[str]:
         """The names of the parameters that are not trained."""
         return [name for name in self._store.layout if name in self._store.frozen]
+
+    @property
+    def frozen_buffers(self) -> list[str]:
+        """The names of the buffers that training leaves alone."""
+        return [name for name in self._store.buffers if name in self._store.frozen]
 
     def scale_lr(self, pattern: str, factor: float) -> None:
         """Multiply the learning rate of the parameters whose names fit the pattern by a factor."""
@@ -273,7 +301,7 @@ class Network:
         if key not in self._modes:
             self._modes[key] = Mode(
                 "", self._places, self._draw, training=training, keep_cache=keep_cache,
-                input_gradient=input_gradient, consume=consume,
+                input_gradient=input_gradient, consume=consume, still=self._still,
             )  # fmt: skip
         return self._modes[key]
 
@@ -368,7 +396,7 @@ class Network:
 
     def put_input(self, x: Any, index: int = 0) -> Array:
         """Bring a batch of the input `index` to the device, cast to the network's dtype unless it stays integer."""
-        x = x if is_array(x) else np.asarray(x)
+        x = x if is_array(x) else to_host(x)
         if self._is_ours(x):
             return x
         if not self._stays_integer(x):
@@ -403,6 +431,15 @@ class Network:
         ------
         ValueError
             If `strict` and entries are missing, unknown or misshapen; one message lists them all, nothing is changed.
+
+        Examples
+        --------
+        Another head on a body that was trained, which is frozen at first:
+
+        >>> other = Network(Sequential(*net.model[:-1], Linear(8, 3)))
+        >>> other.load_state_dict(net.state_dict(), strict=False)
+        ['3.weight of shape (4, 8) instead of (3, 8)', '3.bias of shape (4,) instead of (3,)']
+        >>> other.freeze("[01].*", statistics=True)
         """
         wrong = self._store.load(mapping, strict)
         self._version += 1
@@ -439,7 +476,7 @@ class Network:
             setattr(other, name, getattr(self, name))
         other._store.frozen = set(self._store.frozen)
         other._store.lr_scales = dict(self._store.lr_scales)
-        other._store.rebuild()
+        other._rebuild()
         return other
 
     # -- the other rooms -------------------------------------------------------------------------
@@ -464,9 +501,13 @@ class Network:
         class_weight: Mapping[int, float] | str | None = None,
         metrics: Sequence["Metric | str"] = (),
         callbacks: Iterable["Callback"] = (),
+        checkpoint: "Checkpoint | str | PathLike[str] | None" = None,
+        resume: bool = False,
         shuffle: bool = True,
         clip_norm: float | None = None,
         clip_value: float | None = None,
+        accumulate: int = 1,
+        augment: Iterable["Augmentation"] = (),
         verbose: str | bool = "auto",
     ) -> "History":
         """Train; see `nnxp.training.loop.fit` for every argument."""
@@ -475,7 +516,8 @@ class Network:
         return fit(
             self, x, y, loss=loss, optimizer=optimizer, epochs=epochs, batch_size=batch_size, validation=validation,
             sample_weight=sample_weight, class_weight=class_weight, metrics=metrics, callbacks=callbacks,
-            shuffle=shuffle, clip_norm=clip_norm, clip_value=clip_value, verbose=verbose,
+            checkpoint=checkpoint, resume=resume, shuffle=shuffle, clip_norm=clip_norm, clip_value=clip_value,
+            accumulate=accumulate, augment=augment, verbose=verbose,
         )  # fmt: skip
 
     def evaluate(
@@ -510,3 +552,15 @@ class Network:
         from nnxp.io import save
 
         save(self, path, training=training)
+
+    def export(self, path: str | Path, **options: Any) -> None:
+        """Write the network for others: ``.onnx`` for ONNX runtimes, ``.py`` for NumPy alone; see `nnxp.io.export`."""
+        from nnxp.io import export
+
+        export(self, path, **options)
+
+    def explain(self, x: Any, y: Any = None, *, loss: "LossFunction | None" = None) -> "Explanation":
+        """Return every layer's formulas with this batch's shapes and numbers, checked; see `nnxp.explanation`."""
+        from nnxp.explanation import explain
+
+        return explain(self, x, y, loss=loss)

@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from nnxp.benchmark import StepTime, StepTimes
-    from nnxp.training import History
+    from nnxp.training import History, LRFinding
 
-__all__ = ["plot_confusion_matrix", "plot_history", "plot_images", "plot_step_times"]
+__all__ = ["plot_confusion_matrix", "plot_history", "plot_images", "plot_learning_rates", "plot_step_times"]
 
 # Okabe and Ito's colours, which the colour-blind can tell apart.
 _BLUE, _VERMILION, _GREY = "#0072B2", "#D55E00", "#9AA5B1"
@@ -109,6 +109,41 @@ def plot_history(history: "History", *, path: str | os.PathLike[str] | None = No
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
     return _finish("plot_history", figure, path)
+
+
+def plot_learning_rates(found: "LRFinding", *, path: str | os.PathLike[str] | None = None) -> "Figure":
+    """Draw the loss over a growing learning rate, the rate that is suggested, and where the loss falls most steeply.
+
+    Parameters
+    ----------
+    found : LRFinding
+        From `nnxp.find_lr`.
+    path : path, optional
+        As for `plot_images`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The rates' axis is logarithmic.
+    """
+    figure = _figure("plot_learning_rates", (7.5, 4.2))
+    axes = figure.subplots()
+    axes.plot(found.rates, found.losses, color=_GREY, linewidth=0.6, alpha=0.7, label="minibatch")
+    axes.plot(found.rates, found.smoothed, color=_BLUE, linewidth=2, label="smoothed")
+    if not math.isnan(found.minimum):
+        label = f"suggestion, {found.suggestion:.2g}"
+        axes.axvline(found.suggestion, color=_VERMILION, linewidth=1.5, label=label)
+        label = f"steepest, {found.steepest:.2g}"
+        axes.axvline(found.steepest, color=_VERMILION, linewidth=1.2, linestyle="--", label=label)
+    # Where the loss breaks out says little, and would flatten the rest.
+    top, bottom = float(found.smoothed[: len(found.smoothed) // 2 + 1].max()), float(found.smoothed.min())
+    axes.set(xscale="log", xlabel="learning rate", ylabel="loss")
+    axes.set_ylim(bottom - 0.1 * (top - bottom) - 1e-12, top + 0.5 * (top - bottom) + 1e-12)
+    axes.grid(color="#E5E8EB", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    return _finish("plot_learning_rates", figure, path)
 
 
 def plot_confusion_matrix(

@@ -247,6 +247,7 @@ CASES = [
     FusedCase("radam", "not trusted", lambda normal: radam(normal, trusted=False)),
     FusedCase("radam", "trust in an array", lambda normal: radam(normal, trusted=np.asarray(True))),
     FusedCase("adamax", "decay", lambda normal: (*vectors(normal, "gs"), 0.9, 0.999, 1e-8, 1e-3, 0.1)),
+    FusedCase("lerp", "a tenth", lambda normal: (normal(N), normal(N), 0.1)),
     FusedCase("sgd", "plain", lambda normal: (*vectors(normal, ""), 0.1, 0.0)),
     FusedCase("sgd", "decay, rate in an array", lambda normal: (*vectors(normal, ""), normal(1)[0], 0.1)),
     FusedCase("sgd_with_momentum", "dampened", lambda normal: sgd_with_momentum(normal, share=0.4, nesterov=False)),

@@ -1,4 +1,4 @@
-"""Callbacks: early stopping, checkpoints, logs, plateaus, NaN, progress, Ctrl-C."""
+"""Callbacks: early stopping, checkpoints, logs, plateaus, progress, Ctrl-C."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import subprocess
 import sys
 import textwrap
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +31,8 @@ from nnxp import (
     ReduceLROnPlateau,
     Sequential,
     Tanh,
-    TerminateOnNaN,
 )
-from nnxp.layers import Layer, Mode, Views
+from nnxp.optimizers import LBFGS
 from nnxp.training import Run
 from tests.backends import Backend
 
@@ -152,7 +150,7 @@ def test_bad_arguments_of_early_stopping(options: dict[str, Any], text: str) -> 
 
 def test_a_checkpoint_keeps_the_best_and_the_last(tmp_path: Path) -> None:
     net = network()
-    train(net, Script([2.0, 1.0, 3.0]), Checkpoint(tmp_path / "run"), validation=0.2)
+    train(net, Script([2.0, 1.0, 3.0]), checkpoint=tmp_path / "run", validation=0.2)
     last, best = (nnxp.load(tmp_path / "run" / f"{name}.safetensors") for name in ("last", "best"))
     np.testing.assert_array_equal(last.theta, net.theta)
     assert (best.epoch, last.epoch) == (2, 3)
@@ -160,7 +158,7 @@ def test_a_checkpoint_keeps_the_best_and_the_last(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_without_a_monitor_keeps_the_last(tmp_path: Path) -> None:
-    train(network(), Checkpoint(tmp_path, monitor=None))
+    train(network(), checkpoint=Checkpoint(tmp_path, monitor=None))
     assert [path.name for path in tmp_path.iterdir()] == ["last.safetensors"]
 
 
@@ -227,6 +225,11 @@ def test_the_rate_falls_after_patience() -> None:
     assert plateau_rates([1.0, 1.0, 1.0, 1.0, 1.0], patience=1, factor=0.5) == [1.0, 1.0, 1.0, 0.5, 0.5]
 
 
+def test_what_has_no_rate_cannot_be_slowed_down() -> None:
+    with pytest.raises(TypeError, match=r"^ReduceLROnPlateau: expected an optimizer with a learning rate, got LBFGS$"):
+        train(network(), ReduceLROnPlateau("loss"), optimizer=LBFGS(), batch_size=1000)
+
+
 def test_a_schedule_has_someone_who_moves_it() -> None:
     schedule = ExponentialLR(0.1, 0.9)
     text = f"ReduceLROnPlateau: expected an optimizer whose lr is a number, got {schedule}"
@@ -246,60 +249,6 @@ def test_a_schedule_has_someone_who_moves_it() -> None:
 def test_bad_arguments_of_a_plateau(options: dict[str, Any], text: str) -> None:
     with pytest.raises(ValueError, match=sentence(text)):
         ReduceLROnPlateau(**options)
-
-
-# -- NaN -------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Breaks(Layer):
-    """Passes its input on until `step`, then spoils the output (or the gradient) of one batch."""
-
-    where: str
-    step: int = 0
-
-    def forward(self, p: Views, x: Any, mode: Mode) -> tuple[Any, Any]:
-        broken = mode.training and mode.random.draw.step >= self.step
-        return (x * float("nan") if broken and self.where == "output" else x), broken
-
-    def backward(self, p: Views, g: Views, cache: Any, dy: Any) -> Any:
-        return dy * float("nan") if cache and self.where == "gradient" else dy
-
-
-@pytest.mark.parametrize(
-    ("where", "reason"),
-    [
-        ("output", "the output of layer 1 (Breaks) is not finite at step 2"),
-        ("gradient", "the gradient of 0.bias is not finite at step 2"),
-    ],
-)
-def test_the_layer_of_the_first_nan_is_named_and_the_weights_are_saved(
-    backend: Backend, where: str, reason: str
-) -> None:
-    net = Network(Sequential(Linear(3, 2), Breaks(where, 2), Linear(2, 1)), device=backend.device, seed=0)
-    history = train(net, TerminateOnNaN())
-    assert history.stop_reason == reason
-    assert net.step == 2
-    assert np.all(np.isfinite(backend.get(net.theta)))
-
-
-def test_other_sources_of_nan_are_named() -> None:
-    def loss(output: Any, target: Any, weight: Any = None) -> Any:
-        return output.sum() * float("nan"), output
-
-    net = network()
-    assert train(net, TerminateOnNaN(), loss=loss).stop_reason == "the loss function is not finite at step 0"
-    spoiled = np.where(np.arange(40) == 3, np.nan, X[:, 0])[:, None] * np.ones((1, 3))
-    history = net.fit(spoiled, Y, loss=MSELoss(), optimizer=SGD(), callbacks=[TerminateOnNaN()], verbose=False)
-    assert history.stop_reason in {f"the input is not finite at step {step}" for step in (0, 1)}
-
-
-def test_a_look_every_few_steps_finds_the_parameter() -> None:
-    net = Network(Sequential(Linear(3, 2), Breaks("output", 1)), seed=0)
-    history = net.fit(
-        X, X[:, :2], loss=MSELoss(), optimizer=SGD(), callbacks=[TerminateOnNaN(every=2)], verbose=False, epochs=2
-    )
-    assert history.stop_reason == "the parameter 0.weight is not finite at step 2"
 
 
 # -- hooks -----------------------------------------------------------------------------------------------
@@ -365,7 +314,10 @@ def test_a_log_has_one_line_an_epoch(capsys: pytest.CaptureFixture[str]) -> None
     train(net, verbose="auto", epochs=2, validation=0.2)
     train(net, EarlyStopping("loss", 1, mode="max"), verbose="lines", epochs=5)
     lines = capsys.readouterr().out.splitlines()
-    assert re.fullmatch(r"epoch 1/2: loss \S+, val_loss \S+, lr 0\.02, \d+\.\d\d s", lines[0])
+    assert re.fullmatch(
+        r"epoch 1/2: loss \S+, val_loss \S+, lr 0\.02, \d+\.\d\d s, [\d,]+ samples/s, 0:00 left", lines[0]
+    )
+    assert re.fullmatch(r"epoch 2/2: .*, \d+\.\d\d s, [\d,]+ samples/s", lines[1])
     assert lines[1].startswith("epoch 2/2: ")
     assert lines[2].startswith("epoch 3/7: ")
     assert lines[-1] == "stopped after epoch 4: loss has not improved for 1 epochs"
@@ -381,13 +333,39 @@ def test_a_terminal_gets_one_bar(capsys: pytest.CaptureFixture[str], monkeypatch
     from nnxp.training.progress import ProgressBar
 
     original = ProgressBar._draw
-    monkeypatch.setattr(ProgressBar, "_draw", lambda self, text: (drawn.append(text), original(self, text))[1])
+    monkeypatch.setattr(ProgressBar, "_draw", lambda self, *told: (drawn.append(told[2]), original(self, *told))[1])
     history = train(network(), verbose="bar", epochs=3, batch_size=1)
     # 120 updates in far less than a second: no more than the first, one every tenth, and one an epoch.
     assert len(drawn) <= 4 + 10 * sum(history["seconds"]) + 1
     out, err = capsys.readouterr()
     assert out == ""
-    assert "120/120 updates" in err
+    assert re.search(r"120/120 [\d,]+ samples/s 0:00:00", err)
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(0.4, "0:00"), (61.2, "1:01"), (3599.6, "1:00:00"), (90061, "25:01:01")])
+def test_the_time_left_reads_as_a_clock(seconds: float, text: str) -> None:
+    from nnxp.training.progress import _clock
+
+    assert _clock(seconds) == text
+
+
+def test_rate_and_time_left_are_those_of_the_epochs_so_far(capsys: pytest.CaptureFixture[str]) -> None:
+    class Slow(Callback):
+        def on_epoch_end(self, run: Run) -> None:
+            run.row["seconds"] = run.history["seconds"][-1] = 20.0 * run.net.epoch
+
+    train(network(), Slow(), verbose="lines", epochs=3)
+    ends = [line.rpartition(" s, ")[2] for line in capsys.readouterr().out.splitlines()]
+    assert ends == ["2 samples/s, 0:40 left", "1 samples/s, 0:30 left", "1 samples/s"]
+
+
+def test_a_bar_learns_how_long_an_iterable_is(capsys: pytest.CaptureFixture[str]) -> None:
+    class Batches:
+        def __iter__(self) -> Any:
+            yield from [(X[i : i + 10], Y[i : i + 10]) for i in range(0, 40, 10)]
+
+    network().fit(Batches(), loss=MSELoss(), optimizer=SGD(), epochs=2, verbose="bar")
+    assert "8/8 " in capsys.readouterr().err
 
 
 # -- Ctrl-C ----------------------------------------------------------------------------------------------
@@ -453,7 +431,7 @@ def test_ctrl_c_from_outside_leaves_a_checkpoint(tmp_path: Path) -> None:
         x = np.random.default_rng(0).normal(size=(4096, 8)).astype("float32")
         net = nnxp.Network(nnxp.Linear(8, 1), seed=0)
         history = net.fit(x, x[:, :1], loss=nnxp.MSELoss(), optimizer=nnxp.Adam(), epochs=10**6, batch_size=8,
-                          callbacks=[nnxp.Checkpoint({str(tmp_path)!r}, monitor="loss")])
+                          checkpoint={str(tmp_path)!r})
         print(history.stop_reason, flush=True)
         """
     )

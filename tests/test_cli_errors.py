@@ -56,7 +56,7 @@ def test_the_module_ends_with_two_and_a_sentence() -> None:
     done = subprocess.run([*PYTHON, "train", "nothing.csv"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == (
-        "nnxp: load: expected digits, a .csv file, a .npz file or a folder of IDX files, got 'nothing.csv'; "
+        "nnxp: load: expected digits, a .csv, .npz or .npy file, or a folder of .npy files, of IDX files or of images, got 'nothing.csv'; "
         "there is no such file\n"
     )
 
@@ -83,7 +83,7 @@ def test_ctrl_c_elsewhere_is_a_line_and_no_traceback(monkeypatch: pytest.MonkeyP
     assert nnxp("train", status=130) == ([], "nnxp: interrupted\n")
 
 
-def test_ctrl_c_before_the_first_epoch_ends_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_before_the_first_epoch_ends_leaves_no_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fit = Network.fit
 
     def interrupted(net: Network, *arguments: object, **named: object) -> object:
@@ -94,7 +94,7 @@ def test_ctrl_c_before_the_first_epoch_ends_leaves_nothing(tmp_path: Path, monke
     monkeypatch.setattr(Network, "fit", interrupted)
     _, said = nnxp("train", "--out", tmp_path / "run", status=130)
     assert said == "nnxp: interrupted\n"
-    assert list((tmp_path / "run").iterdir()) == []
+    assert not (tmp_path / "run" / "model.safetensors").exists()
 
 
 @pytest.mark.parametrize(
@@ -162,7 +162,7 @@ GRAMMAR = "cpu, cuda[:N], gpu[:N], torch[:device], strict[:device] or auto"
             "train: expected --loss to be cross-entropy, since the target is made of classes, got 'mse'",
         ),
         (["--device", "abacus"], f"Device: expected {GRAMMAR}, got 'abacus'"),
-        (["--target", "kind"], "load: expected target with a .csv file alone, got 'digits'"),
+        (["--target", "kind"], "load: expected target with a .csv or .npy file alone, got 'digits'"),
     ],
     ids=lambda value: " ".join(value)[:30] if isinstance(value, list) else "",
 )
@@ -201,7 +201,8 @@ def test_what_the_parser_refuses_is_one_line_that_names_it(arguments: list[str],
 
 def test_wrong_data_are_a_sentence(tmp_path: Path) -> None:
     table = write_rows(tmp_path / "table.csv", [["a", "b", "c"], [1, "x", 2], [3, 4, 5]])
-    assert mistake("train", table) == f"load: expected a number in {table}, line 2, column 'b', got 'x'"
+    hint = "categories='one-hot' or 'ordinal' makes numbers of words (--categories)"
+    assert mistake("train", table) == f"load: expected a number in {table}, line 2, column 'b', got 'x'; {hint}"
     kinds = write_classes(tmp_path / "kinds.csv")
     assert mistake("train", kinds, "--target", "kin") == (
         f"load: expected target to be the name or the place of a column in {kinds}, got 'kin'; did you mean 'kind'?"
@@ -222,7 +223,7 @@ def test_wrong_data_are_a_sentence(tmp_path: Path) -> None:
     assert mistake("train", tmp_path / "empty").startswith("load_idx_folder: expected a pair of IDX files")
     (tmp_path / "notes.txt").write_text("hello")
     assert mistake("train", tmp_path / "notes.txt") == (
-        f"load: expected digits, a .csv file, a .npz file or a folder of IDX files, got '{tmp_path / 'notes.txt'}'"
+        f"load: expected digits, a .csv, .npz or .npy file, or a folder of .npy files, of IDX files or of images, got '{tmp_path / 'notes.txt'}'"
     )
 
 
@@ -254,7 +255,7 @@ def test_a_run_that_diverges_is_a_sentence_and_leaves_no_model(tmp_path: Path, o
     said = mistake("train", "--quiet", "--epochs", "3", "--optimizer", "sgd", *options, "--out", tmp_path / "run")
     assert said.startswith("train: expected a loss that stays finite, got ")
     assert said.endswith("; lower --lr")
-    assert list((tmp_path / "run").iterdir()) == []
+    assert not (tmp_path / "run" / "model.safetensors").exists()
 
 
 def test_too_little_memory_is_a_sentence() -> None:

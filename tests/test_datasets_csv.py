@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import numpy as np
 import pytest
@@ -172,3 +173,72 @@ def test_any_bytes_end_in_a_table_or_a_format_error(read, content):
         return
     assert len(data.x) == len(data.y) > 0
     assert np.isfinite(data.x).all()
+
+
+@pytest.mark.parametrize("cell", ["1_000", "\u0661\u0662", "\uff11\uff12"])
+def test_what_only_python_takes_for_a_number_is_none(read, cell):
+    with pytest.raises(FormatError, match=f"expected a number in .* got '{cell}'"):
+        read(f"a,t\n5,0\n{cell},1\n")
+
+
+def test_classes_with_underscores_stay_apart(read):
+    assert read("a,t\n1,1_1\n2,1_2\n3,11\n").classes == ("11", "1_1", "1_2")
+
+
+def test_long_whole_numbers_are_not_rounded_into_one_class(read):
+    data = read("a,t\n1,123456789012345678\n2,123456789012345679\n")
+    assert data.classes == (123456789012345678, 123456789012345679)
+    assert data.y.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("word", ["NA", "null", "None", "n/a"])
+@pytest.mark.parametrize("last", ["2.5", "2"])
+def test_a_target_of_numbers_that_is_missing_is_no_class(read, word, last):
+    with pytest.raises(FormatError, match=f"expected a target in .* line 3, column 't', got '{word}'; missing='drop'"):
+        read(f"a,t\n1,1\n2,{word}\n3,{last}\n")
+    data = read(f"a,t\n1,1\n2,{word}\n3,{last}\n", missing="drop")
+    assert data.x.tolist() == [[1], [3]]
+    assert data.y.reshape(-1).tolist() == ([1, 2.5] if last == "2.5" else [0, 1])
+
+
+def test_a_word_among_targets_that_are_words_is_a_class_though_it_might_mean_nothing(read):
+    assert read("a,t\n1,yes\n2,na\n").classes == ("na", "yes")
+
+
+def test_one_word_makes_no_classes_of_measurements(read):
+    rows = "".join(f"{i},{i / 2}\n" for i in range(9))
+    with pytest.raises(FormatError, match="expected a number, as in other rows, in .* line 11, column 't', got 'low'"):
+        read(f"a,t\n{rows}3,low\n")
+
+
+def test_a_quote_that_is_never_closed_swallows_no_rows(read):
+    with pytest.raises(FormatError, match="expected comma-separated values in .* got 'unexpected end of data'"):
+        read('a,t\n1,x\n2,"y\n3,x\n4,y\n')
+
+
+def test_a_quoted_cell_may_follow_a_space(read):
+    data = read('a, "t"\n1, "2"\n3, "4, 5"\n')
+    assert data.target_name == "t"
+    assert data.classes == ("2", "4, 5")
+
+
+@pytest.mark.parametrize("target", [1.7, float("inf"), ["a"], True])
+def test_a_target_is_a_name_or_a_place(read, target):
+    with pytest.raises(TypeError, match="^load_csv: expected target to be the name or the place of a column in "):
+        read("a,b,c\n1,2,3\n4,5,6\n", target=target)
+
+
+@pytest.mark.parametrize(("cell", "decimal"), [('"1,234"', "."), ("1.234", ",")])
+def test_thousands_are_not_said_to_be_fractions(read, cell, decimal):
+    with pytest.raises(FormatError, match="; write thousands without a mark"):
+        read(f"a;t\n{cell};0\n2;1\n", decimal=decimal, separator=";")
+
+
+def test_many_columns_take_time_by_their_number_alone(read):
+    """Many seconds, where every column looks at all others."""
+    width = 12000
+    text = ",".join(f"gene{i}" for i in range(width)) + ",t\n" + (",".join(["1.5"] * width) + ",1\n") * 2
+    start = time.process_time()
+    data = read(text, missing="mean")
+    read(text, table=data.table)
+    assert time.process_time() - start < 3

@@ -302,3 +302,33 @@ def test_a_device_of_make_believe_shares_nothing() -> None:
     strict = Device("strict:device1")
     there = strict.put(X)
     assert not np.shares_memory(Device("cpu").put(there), np.from_dlpack(there))
+
+
+def test_a_view_that_is_to_be_negated_arrives_negated() -> None:
+    torch = pytest.importorskip("torch")
+    view = torch.tensor([1 + 2j, 3 + 4j]).conj().imag
+    for name in ("cpu", "torch:cpu", "strict"):
+        device = Device(name)
+        np.testing.assert_array_equal(device.get(device.put(view)), [-2, -4])
+
+
+def test_bfloat16_becomes_float32_where_there_is_none() -> None:
+    torch = pytest.importorskip("torch")
+    there = Device("cpu").put(torch.tensor([0.5, -3.0], dtype=torch.bfloat16))
+    assert there.dtype == np.float32
+    assert there.tolist() == [0.5, -3.0]
+
+
+def test_a_column_of_lists_is_samples() -> None:
+    frame = pd.DataFrame({"x": [[1.0, 2.0], [3.0, 4.0]], "ragged": [[1.0], [2.0, 3.0]]})
+    assert from_columns(frame, "x")[0].tolist() == [[1, 2], [3, 4]]
+    with pytest.raises(
+        ValueError, match="^from_columns: expected entries of one shape in column 'ragged', got several$"
+    ):
+        from_columns(frame, "ragged")
+
+
+@pytest.mark.parametrize("inputs", [0, []])
+def test_columns_have_names(inputs: Any) -> None:
+    with pytest.raises(TypeError, match="^from_columns: expected a column's name or several, got "):
+        from_columns({"a": [1.0]}, inputs)

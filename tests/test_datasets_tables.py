@@ -429,3 +429,27 @@ def test_a_large_table_takes_little_more_memory_than_its_numbers(tmp_path: Path)
     assert data.x.shape == (n, 5)
     # The raw columns, their lines, and the cells of the target stand beside the result for a while.
     assert peak < 3 * data.x.nbytes + 20 * n
+
+
+def test_a_number_to_fill_in_must_fit_float32(read: Any) -> None:
+    with pytest.raises(ValueError, match="^load_csv: expected missing to be a number that float32 can hold, got 1e"):
+        read("a,t\n,0\n1,1\n", missing=1e39)
+
+
+def test_a_word_that_is_filled_in_is_not_the_other_one(read: Any) -> None:
+    text = "size,t\nS,0\nM,1\n,1\nXXL,0\nXL,1\n"
+    options: Any = {"categories": {"size": ["S", "M"]}, "missing": {"size": "XL"}, "unseen": "other"}
+    data = read(text, **options)
+    assert data.x.tolist() == [[0], [1], [2], [3], [2]]
+    assert read(text, table=data.table).x.tolist() == data.x.tolist()
+
+
+def test_an_order_counts_numbers_that_are_the_same_once(read: Any) -> None:
+    data = read("a,t\n1,0\n2,1\n", categories={"a": ["1", "1.0", "2"]})
+    assert data.x.tolist() == [[0], [1]]
+    assert data.table.columns[0].categories == ("1", "2")
+
+
+def test_long_names_made_of_digits_stay_apart(read: Any) -> None:
+    data = read("a,t\n123456789012345678,0\n123456789012345679,1\n1_2,0\n12,1\n", categories={"a": "one-hot"})
+    assert data.table.columns[0].categories == ("12", "123456789012345678", "123456789012345679", "1_2")

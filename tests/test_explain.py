@@ -170,6 +170,15 @@ def test_a_layer_of_ones_own_is_explained_by_its_docstring_and_checked() -> None
     assert formula_of(Doubled) == ("Twice the map.", "as ``Doubled.backward`` has it")
 
 
+def test_numbers_that_are_not_finite_are_no_mistaken_gradients() -> None:
+    net = Network(Sequential(Linear(3, 4), Linear(4, 2)), seed=0)
+    net.theta[0] = np.nan
+    explanation = net.explain(np.ones((2, 3)), np.zeros((2, 2)), loss=MSELoss())
+    assert not explanation.agrees
+    assert " gradients are not finite, or f is not where they are checked." in str(explanation).replace("\n", " ")
+    assert "DISAGREE" not in str(explanation)
+
+
 def test_a_kink_is_no_mistake() -> None:
     net = Network(Sequential(Linear(2, 2, bias=False), ReLU()), dtype="float64", seed=0)
     net.parameters["0.weight"][...] = 0.0

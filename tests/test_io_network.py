@@ -201,7 +201,7 @@ def test_metadata_is_read_without_the_arrays(path: Path) -> None:
     about = read_metadata(path)
     assert about["extra"] == extra
     assert about["model"]["layers"][0] == {"type": "Linear", "in_features": 3, "out_features": 4, "bias": True}
-    names = "version nnxp model dtype seed step epoch input_shape probabilities frozen lr_scales extra optimizer"
+    names = "version nnxp model dtype seed step epoch input_shape probabilities frozen lr_scales extra optimizer run"
     assert list(about) == names.split()
     path.write_bytes(path.read_bytes()[:-4])
     assert read_metadata(path) == about

@@ -419,6 +419,13 @@ def test_a_networks_method_writes_by_the_suffix(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(("name", "said"), [("net", True), ("class", False), ("my-net", False)])
+def test_only_a_name_that_can_be_imported_is_said_to_be(name: str, said: bool, tmp_path: Path) -> None:
+    path = tmp_path / f"{name}.py"
+    export_plain(Network(Linear(4, 3), seed=0), path)
+    assert (f"from {name} import predict" in path.read_text()) is said
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("cli")

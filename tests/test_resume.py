@@ -73,7 +73,7 @@ def test_four_epochs_are_two_saved_loaded_and_two_more(optimizer: Any, backend: 
 def test_another_process_goes_on_from_a_checkpoint(tmp_path: Path) -> None:
     whole, half = (Network(MODEL, seed=0) for _ in range(2))
     train(whole, Adam(), 5)
-    train(half, Adam(), 3, callbacks=[Checkpoint(tmp_path, monitor=None)])
+    train(half, Adam(), 3, checkpoint=Checkpoint(tmp_path, monitor=None))
     code = """
 import sys, nnxp
 from tests.test_resume import Adam, train

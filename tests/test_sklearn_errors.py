@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn.exceptions import NotFittedError
 
-from nnxp import SGD, Adam, CTCLoss, DeviceError, Linear, MultiLabelMarginLoss
+from nnxp import SGD, Adam, Callback, CTCLoss, DeviceError, Linear, MultiLabelMarginLoss
 from nnxp.sklearn import NNClassifier, NNRegressor
 
 X = np.linspace(-1, 1, 40).reshape(20, 2)
@@ -136,3 +137,27 @@ def test_a_field_that_is_none_is_refused() -> None:
         NNClassifier().set_params(loss__label_smoothing=0.1)
     with pytest.raises(ValueError, match="Invalid parameter 'hiden' for estimator NNClassifier"):
         NNClassifier().set_params(hiden=3)
+
+
+@pytest.mark.parametrize(
+    ("weights", "sentence"),
+    [
+        ({0: 0, 1: 0, 2: 0}, "a class_weight above zero, got zero for every sample"),
+        ({0: -1, 1: 1, 2: 1}, "class_weight of at least 0, got -1.0"),
+    ],
+)
+def test_weights_of_classes_that_make_no_mean_are_refused(weights: Any, sentence: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape('NNClassifier.fit: expected ' + sentence)}$"):
+        NNClassifier(max_iter=1, class_weight=weights).fit(X, Y)
+
+
+def test_after_a_fit_that_failed_no_older_network_answers_for_the_new_classes() -> None:
+    class Fails(Callback):
+        def on_epoch_end(self, run: Any) -> None:
+            raise RuntimeError("in the middle")
+
+    clf = NNClassifier((4,), max_iter=2).fit(X, Y)
+    with pytest.raises(RuntimeError, match="in the middle"):
+        clf.set_params(callbacks=[Fails()]).fit(X[Y > 0], Y[Y > 0])
+    with pytest.raises(NotFittedError):
+        clf.predict(X)

@@ -160,3 +160,16 @@ def test_what_was_held_out_before_stays_on_record() -> None:
     model.partial_fit(x, y)
     assert len(model.validation_loss_curve_) == 6
     assert model.n_iter_ == len(model.loss_curve_) == 7
+
+
+def test_weights_of_some_classes_hold_for_parts_of_the_data_too() -> None:
+    x, y = classes()
+    weights = {"east": 2.0, "north": 3.0}
+    part = y != "north"
+    told = NNClassifier((8,), random_state=0, class_weight=weights)
+    told.partial_fit(x[part], y[part], classes=np.unique(y))
+    same = NNClassifier((8,), random_state=0)
+    same.partial_fit(x[part], y[part], np.unique(y), np.where(y[part] == "east", 2.0, 1.0))
+    np.testing.assert_array_equal(told.predict_proba(x), same.predict_proba(x))
+    with pytest.raises(ValueError, match="not in class_weight"):
+        NNClassifier((8,), class_weight={"eats": 2.0}).fit(x, y)

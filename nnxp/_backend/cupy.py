@@ -164,6 +164,10 @@ class CuPyLibrary(Library):
         """Return the GPU's name."""
         return f"cuda:{x.device.id}"
 
+    def dlpack_device(self, handle: Any) -> tuple[int, int] | None:
+        """Return the GPU."""
+        return 2, int(handle.id)
+
     def put(self, host: np.ndarray[Any, Any], handle: Any) -> Array:
         """Copy to a GPU; CuPy ignores ``device=`` in most functions, so the device is made current."""
         with handle:

@@ -73,8 +73,13 @@ def is_array(x: object) -> bool:
 
 
 def to_host(x: Any) -> np.ndarray[Any, Any]:
-    """Copy an array of any known library, a list or a number to NumPy; NumPy arrays pass as they are."""
-    return library_of(x).get(x) if is_array(x) else np.asarray(x)
+    """Copy an array of any known library, a list or a number to NumPy; NumPy arrays pass as they are.
+
+    What lies on the host is not copied where its library shares its memory, one that only speaks DLPack among them.
+    """
+    if is_array(x):
+        return library_of(x).get(x)
+    return np.from_dlpack(x) if hasattr(x, "__dlpack__") and not hasattr(x, "__array__") else np.asarray(x)
 
 
 def matmul(a: Array, b: Array, out: Array | None = None) -> Array:

@@ -74,6 +74,28 @@ class Library:
         """Return the canonical name of the device that holds `x`."""
         return f"{self.word}:{x.device}"
 
+    def shared(self, x: Any, handle: Any) -> Array | None:
+        """Return an array of another library as one of ours in the same memory, by DLPack; None where that cannot be.
+
+        It cannot where `x` lies elsewhere, may not be written to, or is of a dtype that is not known on both sides.
+        """
+        place = self.dlpack_device(handle)
+        # PyTorch gives away the memory of a view that is to be negated, and not the sign.
+        negated = getattr(x, "is_neg", None)
+        if negated is not None and negated():
+            return None
+        if place is None or not hasattr(x, "__dlpack_device__") or tuple(map(int, x.__dlpack_device__())) != place:
+            return None
+        try:
+            return self.xp.from_dlpack(x)
+        except (BufferError, RuntimeError, TypeError, ValueError):
+            return None
+
+    def dlpack_device(self, handle: Any) -> tuple[int, int] | None:
+        """Return DLPack's type and number of a device; None where memory is not to be shared."""
+        del handle
+        return None
+
     def put(self, host: np.ndarray[Any, Any], handle: Any) -> Array:
         """Copy a host array to a device."""
         return self.xp.asarray(host, device=handle)

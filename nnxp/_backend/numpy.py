@@ -65,6 +65,11 @@ class NumPyLibrary(Library):
         del x
         return "cpu"
 
+    def dlpack_device(self, handle: Any) -> tuple[int, int] | None:
+        """Return the host."""
+        del handle
+        return 1, 0
+
     def put(self, host: np.ndarray[Any, Any], handle: Any) -> Array:
         """Return the array itself: it is there already."""
         del handle

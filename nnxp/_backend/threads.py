@@ -22,6 +22,8 @@ __all__ = [
     "for_each_piece",
     "one_blas_thread",
     "set_count",
+    "temporarily",
+    "told",
     "work_together",
 ]
 
@@ -89,6 +91,24 @@ def set_count(threads: int) -> None:
     _limit.change(threads)
     for setter in _followers:
         setter(threads)
+
+
+def told() -> int | None:
+    """Return the number that somebody has set; None where nobody has."""
+    return _told
+
+
+@contextmanager
+def temporarily(threads: int) -> Iterator[None]:
+    """Work with another number of threads in the block, as if nobody had set it."""
+    global _told
+    before, said = count(), _told
+    set_count(threads)
+    try:
+        yield
+    finally:
+        set_count(before)
+        _told = said
 
 
 def follow(setter: Callable[[int], None]) -> None:

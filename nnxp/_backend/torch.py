@@ -39,13 +39,29 @@ class TorchLibrary(Library):
             found.append(DeviceInfo(f"torch:cuda:{i}", True, f"PyTorch on {torch.cuda.get_device_name(i)}"))
         return found
 
+    def shared(self, x: Any, handle: Any) -> Array | None:
+        """Share memory that may be written to, which PyTorch does not ask, and whose strides are known.
+
+        At a negative stride it ends the process.
+        """
+        strides = getattr(x, "strides", None)
+        known = isinstance(strides, tuple) and all(stride >= 0 for stride in strides)
+        frozen = isinstance(x, np.ndarray) and not x.flags.writeable
+        return super().shared(x, handle) if known and not frozen else None
+
+    def dlpack_device(self, handle: Any) -> tuple[int, int] | None:
+        """Return the host, or a GPU."""
+        return {"cpu": (1, 0), "cuda": (2, handle.index or 0)}.get(handle.type)
+
     def put(self, host: np.ndarray[Any, Any], handle: Any) -> Array:
         """Copy: PyTorch cannot know that an array is read-only, nor take one with negative strides."""
         return torch.as_tensor(np.array(host, order="C"), device=handle)
 
     def get(self, x: Array) -> np.ndarray[Any, Any]:
-        """Copy from a GPU; on the CPU the memory is shared."""
-        host: np.ndarray[Any, Any] = x.detach().cpu().numpy()
+        """Copy from a GPU; on the CPU the memory is shared, but for bfloat16, which becomes float32."""
+        x = x.detach().cpu().resolve_conj().resolve_neg()
+        # NumPy has no bfloat16; float32 holds all of its numbers.
+        host: np.ndarray[Any, Any] = (x.float() if x.dtype == torch.bfloat16 else x).numpy()
         return host
 
     def context(self, handle: Any) -> AbstractContextManager[Any]:

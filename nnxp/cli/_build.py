@@ -18,7 +18,7 @@ from nnxp.io.architecture import from_config
 from nnxp.layers import Dropout, Flatten, Layer, Linear, Permute, Sequential, Standardize, Unflatten
 from nnxp.optimizers import Optimizer
 
-__all__ = ["build_model", "build_optimizer", "samples"]
+__all__ = ["build_model", "build_optimizer", "samples", "side_of"]
 
 HostArray = np.ndarray[Any, Any]
 
@@ -46,7 +46,7 @@ def samples(x: HostArray) -> HostArray:
     return x[:, None] if x.ndim == 1 else x
 
 
-def build_model(settings: Settings, scale: str, x: HostArray, outputs: int) -> Sequential:
+def build_model(settings: Settings, scale: str, x: Any, outputs: int) -> Sequential:
     """Build the network: its input is scaled, shaped as the model wants it, and goes through the model.
 
     Parameters
@@ -94,7 +94,7 @@ def _images(model: str, sample: tuple[int, ...]) -> tuple[int, list[Layer]]:
         return sample[0], []
     if len(sample) == 2:
         return 1, [Unflatten(1, (1, sample[0]))]
-    side = _side(sample)
+    side = side_of(sample)
     if side:
         return 1, [Unflatten(1, (1, side, side))]
     raise ValueError(message("train", f"images for --model {model}", Words(f"samples of shape {sample}")))
@@ -107,14 +107,14 @@ def _sequence(sample: tuple[int, ...]) -> tuple[int, list[Layer]]:
         return channels * width, [Permute((0, 2, 1, 3)), Flatten(2)]
     if len(sample) == 2:
         return sample[1], []
-    side = _side(sample)
+    side = side_of(sample)
     if side:
         return side, [Unflatten(1, (side, side))]
     what = "images or sequences for --model transformer"
     raise ValueError(message("train", what, Words(f"samples of shape {sample}")))
 
 
-def _side(sample: tuple[int, ...]) -> int:
+def side_of(sample: tuple[int, ...]) -> int:
     """Return the side of a square image whose pixels are in a row; 0 if it is none."""
     side = isqrt(sample[0])
     return side if len(sample) == 1 and side * side == sample[0] > 1 else 0

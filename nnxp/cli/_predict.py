@@ -2,7 +2,6 @@
 
 import csv
 import sys
-from math import prod
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -10,10 +9,8 @@ import numpy as np
 
 from nnxp._checks import message
 from nnxp._files import atomic_path
-from nnxp.cli._build import samples
 from nnxp.cli._folder import TrainedRun, open_run
 from nnxp.cli._threads import use_threads
-from nnxp.datasets import load_all
 
 __all__ = ["predict_run"]
 
@@ -28,10 +25,7 @@ def predict_run(
     if out is not None and out.exists() and not force:
         raise ValueError(message("predict", "--out to be a new file", str(out), "--force overwrites"))
     run = open_run("predict", folder, device)
-    # Given how many features there are, the data may lack a target.
-    column = target or run.target_in(data)
-    x = samples(load_all(data, column, classes=run.goal.classes, features=prod(run.sample_shape))[0])
-    run.check_samples("predict", x.shape[1:], data)
+    x, _ = run.read("predict", data, target, needs_target=False)
     head, rows = _numbers(run, x) if run.goal.classes is None else _classes(run, x, run.goal.classes)
     if out is None:
         _write(sys.stdout, head, rows)

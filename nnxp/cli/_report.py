@@ -1,4 +1,4 @@
-"""What a training run came to, and how to repeat it."""
+"""What a training run is, how to repeat it, and what it came to."""
 
 import platform
 import shlex
@@ -17,42 +17,18 @@ from nnxp.optimizers import Optimizer
 from nnxp.threads import get_num_threads
 from nnxp.training import History
 
-__all__ = ["Report"]
+__all__ = ["Plan", "Report"]
 
 
 @dataclass(frozen=True, eq=False)
-class Report:
-    """A run that has ended.
-
-    Attributes
-    ----------
-    settings, data, goal, optimizer, net, history
-        What was done.
-    best_epoch : int
-        Whose weights the network has.
-    test : dict of str to float
-        Loss and metric on the test part.
-    """
+class Plan:
+    """A run before its first step: all that was told, and all that was found."""
 
     settings: Settings
     data: DataSet
     goal: Goal
     optimizer: Optimizer
     net: Network
-    history: History
-    best_epoch: int
-    test: dict[str, float]
-
-    @property
-    def seconds_per_epoch(self) -> float:
-        """The mean, with its validation."""
-        return float(np.mean(self.history["seconds"]))
-
-    @property
-    def samples_per_second(self) -> float:
-        """Trained on."""
-        held_out = round(len(self.data.x_train) * self.settings.validation)
-        return (len(self.data.x_train) - held_out) / self.seconds_per_epoch
 
     def options(self) -> dict[str, Any]:
         """Return the options of ``nnxp train`` as they were resolved; what says nothing is left out."""
@@ -60,6 +36,7 @@ class Report:
         perceptron = s.model == "mlp"
         found = {
             "target": s.target,
+            **s.reading.to_json(),
             "device": self.net.device.name,
             "model": s.model,
             "hidden": (",".join(map(str, s.hidden)) or "none") if perceptron else None,
@@ -70,18 +47,19 @@ class Report:
             "label-smoothing": None if self.goal.classes is None else self.goal.label_smoothing,
             "optimizer": str(s.optimizer),
             "lr": self.optimizer.lr,
-            "weight-decay": self.optimizer.weight_decay,
+            "weight-decay": float(self.optimizer.weight_decay),
             "epochs": s.epochs,
             "batch-size": s.batch_size,
             "validation": s.validation,
             "patience": s.patience,
+            "augment": s.augment,
             "seed": s.seed,
             "threads": get_num_threads(),
         }
         return {name: value for name, value in found.items() if value is not None}
 
-    def to_toml(self) -> str:
-        """Write everything that it takes to repeat the run, and what it gave."""
+    def to_toml(self, result: dict[str, Any] | None = None) -> str:
+        """Write everything that it takes to repeat the run, and what it gave, once that is known."""
         options = self.options()
         command = ["nnxp", "train", self.settings.data, *(f"--{name}={value}" for name, value in options.items())]
         data: dict[str, Any] = {
@@ -95,14 +73,11 @@ class Report:
             data["classes"] = list(self.goal.classes)
         if self.data.feature_names:
             data["features"] = list(self.data.feature_names)
-        result = {
-            "epochs": len(self.history["epoch"]),
-            "best_epoch": self.best_epoch,
-            "stop_reason": self.history.stop_reason,
-            "seconds_per_epoch": self.seconds_per_epoch,
-            "samples_per_second": self.samples_per_second,
-            **{f"test_{name}": value for name, value in self.test.items()},
-        }
+        parts = {"command": shlex.join(command), "options": options, "data": data}
+        parts |= {} if result is None else {"result": result}
+        return tomli_w.dumps(parts | {"versions": self._versions()})
+
+    def _versions(self) -> dict[str, str]:
         versions = {
             "nnxp": __version__,
             "python": platform.python_version(),
@@ -111,11 +86,46 @@ class Report:
         }
         if (library := getattr(self.net.device.xp, "__version__", None)) and self.net.device.library.word != "cpu":
             versions[self.net.device.library.word] = str(library)
-        parts = {
-            "command": shlex.join(command),
-            "options": options,
-            "data": data,
-            "result": result,
-            "versions": versions,
+        return versions
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """A run that has ended.
+
+    Attributes
+    ----------
+    plan, history
+        What was to be done, and what was done.
+    best_epoch : int
+        Whose weights the network has.
+    test : dict of str to float
+        Loss and metric on the test part.
+    """
+
+    plan: Plan
+    history: History
+    best_epoch: int
+    test: dict[str, float]
+
+    @property
+    def seconds_per_epoch(self) -> float:
+        """The mean, with its validation."""
+        return float(np.mean(self.history["seconds"]))
+
+    @property
+    def samples_per_second(self) -> float:
+        """Trained on."""
+        samples = len(self.plan.data.x_train)
+        return (samples - round(samples * self.plan.settings.validation)) / self.seconds_per_epoch
+
+    def to_toml(self) -> str:
+        """Write the plan with its result."""
+        result = {
+            "epochs": len(self.history["epoch"]),
+            "best_epoch": self.best_epoch,
+            "stop_reason": self.history.stop_reason,
+            "seconds_per_epoch": self.seconds_per_epoch,
+            "samples_per_second": self.samples_per_second,
         }
-        return tomli_w.dumps(parts)
+        return self.plan.to_toml(result | {f"test_{name}": value for name, value in self.test.items()})

@@ -10,6 +10,9 @@ from nnxp.cli import options as o
 from nnxp.cli.bench import bench
 from nnxp.cli.choices import Claim
 from nnxp.cli.errors import Commands
+from nnxp.cli.find_lr import find_lr
+from nnxp.cli.report import compare, report
+from nnxp.cli.search import search
 from nnxp.cli.train import train
 
 __all__ = ["app"]
@@ -85,6 +88,10 @@ def devices(
 
 
 app.command()(bench)
+app.command()(report)
+app.command()(compare)
+app.command()(search)
+app.command("find-lr", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})(find_lr)
 
 
 @app.command()
@@ -101,6 +108,45 @@ def check(
     from nnxp.cli._check import check_network
 
     return check_network(run)
+
+
+@app.command()
+def export(
+    run: o.RunFolder,
+    out: Annotated[
+        Path, typer.Argument(metavar="FILE", help="What to write: .onnx for ONNX runtimes, .py for NumPy alone.")
+    ],
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="Of .onnx: probabilities as a second output.")
+    ] = False,
+    force: o.Force = False,
+) -> int:
+    """Write a trained network for others.
+
+    A .py file is to be read and run where there is NumPy; weights of more than 256 KiB go into an .npz file beside it.
+    """
+    from nnxp.cli._export import export_run
+
+    return export_run(run, out, probabilities, force)
+
+
+@app.command()
+def explain(
+    run: o.RunFolder,
+    data: Annotated[
+        str | None,
+        typer.Argument(metavar="[DATA]", help="Where the samples come from; else what the run was trained on."),
+    ] = None,
+    samples: Annotated[int, typer.Option("--samples", min=1, help="How many, from the first on.")] = 4,
+    target: o.Target = None,
+) -> int:
+    """Go through a trained network layer by layer: formulas, shapes, numbers, and a check of every gradient.
+
+    The exit status is 1 when a gradient disagrees.
+    """
+    from nnxp.cli._explain import explain_run
+
+    return explain_run(run, data, samples, target)
 
 
 @app.command()

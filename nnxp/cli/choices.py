@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-__all__ = ["Activation", "Claim", "Dtype", "LossName", "OptimizerName"]
+__all__ = ["Activation", "Claim", "Dtype", "LossName", "OptimizerName", "SearchMethod"]
 
 
 class Activation(StrEnum):
@@ -60,3 +60,10 @@ class Claim(StrEnum):
     two_layer = "two-layer"
     book = "book"
     affine = "affine"
+
+
+class SearchMethod(StrEnum):
+    """How ``search`` searches."""
+
+    random = "random"
+    halving = "halving"

@@ -9,8 +9,11 @@ from nnxp.cli.choices import Activation, Dtype, LossName, OptimizerName
 
 __all__ = [
     "ActivationOption",
+    "Augment",
     "BatchSize",
+    "Categories",
     "Data",
+    "Decimal",
     "DeviceOption",
     "Dropout",
     "DtypeOption",
@@ -20,22 +23,29 @@ __all__ = [
     "LabelSmoothing",
     "LossOption",
     "Lr",
+    "Missing",
     "Model",
     "OptimizerOption",
     "Out",
     "Patience",
+    "Resume",
     "RunFolder",
     "Seed",
+    "Size",
     "Target",
     "Threads",
     "TrainingData",
+    "Unseen",
     "Validation",
     "Verbose",
     "WeightDecay",
 ]
 
-_KINDS = "digits, a .csv file, a .npz file (x_train, y_train, x_test, y_test; or x, y), or a folder of IDX files"
-_NETWORK, _TRAINING, _OUTPUT = "Network", "Training", "Output"
+_KINDS = (
+    "digits, a .csv file, a .npz file (x_train, y_train, x_test, y_test; or x, y), a .npy file, "
+    "or a folder of .npy files so named, of IDX files, or of images in a folder for each class"
+)
+_DATA, _NETWORK, _TRAINING, _OUTPUT = "Data", "Network", "Training", "Output"
 
 Data = Annotated[str, typer.Argument(metavar="DATA", help=f"{_KINDS[0].upper()}{_KINDS[1:]}.")]
 TrainingData = Annotated[str, typer.Argument(metavar="DATA", help=f"{_KINDS[0].upper()}{_KINDS[1:]}.")]
@@ -51,7 +61,67 @@ DeviceOption = Annotated[
 ]
 Target = Annotated[
     str | None,
-    typer.Option("--target", metavar="COLUMN", help="Of a CSV file: the target's name or place; else the last column."),
+    typer.Option(
+        "--target",
+        metavar="COLUMN",
+        help="Of a CSV file: the target's name or place; else the last column. Of a .npy file: that of the targets.",
+    ),
+]
+Missing = Annotated[
+    str | None,
+    typer.Option(
+        "--missing",
+        metavar="POLICY",
+        help="Of a CSV file, for cells in which nothing is: error, drop (the row), mean, median, most_frequent or a "
+        "number; column by column as age=median,city=most_frequent,drop. Learned from the training rows.",
+        rich_help_panel=_DATA,
+    ),
+]
+Categories = Annotated[
+    str | None,
+    typer.Option(
+        "--categories",
+        metavar="CODING",
+        help="Of a CSV file, for words: error, one-hot or ordinal; column by column as size=ordinal,one-hot.",
+        rich_help_panel=_DATA,
+    ),
+]
+Unseen = Annotated[
+    str | None,
+    typer.Option(
+        "--unseen",
+        metavar="error|other",
+        help="What evaluate and predict do with words that were not there in training.",
+        rich_help_panel=_DATA,
+    ),
+]
+Decimal = Annotated[
+    str | None,
+    typer.Option(
+        "--decimal",
+        metavar="MARK",
+        help="Of a CSV file: what stands before the fractions, a point or a comma.",
+        rich_help_panel=_DATA,
+    ),
+]
+Size = Annotated[
+    str | None,
+    typer.Option(
+        "--size",
+        metavar="PIXELS",
+        help="Of a folder of images: what they are scaled to, such as 32 or 32x48.",
+        rich_help_panel=_DATA,
+    ),
+]
+Augment = Annotated[
+    str | None,
+    typer.Option(
+        "--augment",
+        metavar="NAMES",
+        help="Of images, in training: shift, crop, flip, rotate, noise, erase and mixup with commas between them; "
+        "a strength as rotate=20.",
+        rich_help_panel=_TRAINING,
+    ),
 ]
 Threads = Annotated[
     int | None,
@@ -159,7 +229,18 @@ Out = Annotated[
     typer.Option(
         "--out",
         metavar="RUN",
-        help="Folder for model.safetensors, history.csv, config.toml and the pictures; nothing is written without it.",
+        help="Folder for model.safetensors, the states to resume from, history.csv, config.toml, log.txt, "
+        "diagnostics.csv and the pictures; nothing is written without it.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
+Resume = Annotated[
+    Path | None,
+    typer.Option(
+        "--resume",
+        metavar="RUN",
+        help="Go on with the run in this folder as if it had never stopped; --epochs may take it further. Beside it "
+        "DATA, --device, --threads and --verbose may be told again, and all else is the run's.",
         rich_help_panel=_OUTPUT,
     ),
 ]

@@ -1,9 +1,10 @@
 """What ``nnxp train`` and ``nnxp bench`` were told."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from nnxp._checks import did_you_mean, message
+from nnxp.cli._reading import Reading
 from nnxp.cli.choices import Activation, Dtype, LossName, OptimizerName
 
 __all__ = ["MODELS", "BenchSettings", "Settings", "check_model", "parse_hidden", "parse_names", "parse_sizes"]
@@ -37,6 +38,9 @@ class Settings:
     out: Path | None
     force: bool
     verbose: bool | None
+    reading: Reading = field(default_factory=Reading)
+    augment: str | None = None
+    resume: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,7 +3,8 @@
 import csv
 import math
 import os
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import BinaryIO
@@ -52,14 +53,30 @@ class Style:
     @property
     def number(self) -> Callable[[str], float]:
         """What reads a cell as a number, or raises ValueError."""
-        return float if self.decimal == "." else _with_comma
+        return _with_point if self.decimal == "." else _with_comma
+
+    def numbers(self, row: list[str]) -> list[float]:
+        """Read a row of cells as numbers, or raise ValueError."""
+        text = "".join(row)
+        plainly = self.decimal == "." and "_" not in text and text.isascii()
+        return list(map(float if plainly else self.number, row))
+
+    def advice(self, cell: str) -> str:
+        """Return what to do about a cell that is no number."""
+        if re.fullmatch(r"[+-]?\d{1,3}([.,]\d{3})+", cell):
+            return "write thousands without a mark (decimal=',' is for fractions: 1,5)"
+        if self.decimal == "." and re.fullmatch(r"[+-]?\d+,\d+", cell):
+            return "decimal=',' reads 1,5 as a number"
+        return "categories='one-hot' or 'ordinal' makes numbers of words (--categories)"
 
 
 def read_cells(style: Style, path: FilePath, file: BinaryIO) -> Iterator[Row]:
     """Yield the rows that are not blank; FormatError where the file is no text, or no table."""
     lines = _decoded(style.where, path, file)
     first = next(lines, "")
-    reader = csv.reader(chain([first], lines), delimiter=style.separator or _delimiter(first, style.decimal))
+    mark = style.separator or _delimiter(first, style.decimal)
+    # Strictly: a quote that is never closed would swallow all rows below it.
+    reader = csv.reader(chain([first], lines), delimiter=mark, skipinitialspace=mark != " ", strict=True)
     try:
         for cells in reader:
             if len(cells) > 1 or (cells and cells[0].strip()):
@@ -69,7 +86,21 @@ def read_cells(style: Style, path: FilePath, file: BinaryIO) -> Iterator[Row]:
         raise FormatError(message(style.where, expected, str(error))) from None
 
 
-def is_number(cell: str, number: Callable[[str], float] = float) -> bool:
+def _with_point(cell: str) -> float:
+    # Python's float also takes 1_000, and the digits of other scripts.
+    if "_" in cell or not cell.strip().isascii():
+        raise ValueError(cell)
+    return float(cell)
+
+
+def _with_comma(cell: str) -> float:
+    # A point would separate thousands: 1.234 is not what it seems to be.
+    if "." in cell:
+        raise ValueError(cell)
+    return _with_point(cell.replace(",", "."))
+
+
+def is_number(cell: str, number: Callable[[str], float] = _with_point) -> bool:
     """Tell whether a cell is a number; nan, which stands for a missing one, is not."""
     try:
         return not math.isnan(number(cell))
@@ -77,16 +108,22 @@ def is_number(cell: str, number: Callable[[str], float] = float) -> bool:
         return False
 
 
-def plain(cell: str, number: Callable[[str], float] = float) -> str:
+def plain(cell: str, number: Callable[[str], float] = _with_point) -> str:
     """Write a whole number as Python does: ``"3.0"`` and ``"03"`` are ``"3"``."""
-    return str(int(number(cell))) if is_number(cell, number) and number(cell).is_integer() else cell
+    if not is_number(cell, number) or not number(cell).is_integer():
+        return cell
+    try:
+        # A float would round long ones, and make one of two.
+        return str(int(cell))
+    except ValueError:
+        return str(int(number(cell)))
 
 
-def _with_comma(cell: str) -> float:
-    # A point would separate thousands: 1.234 is not what it seems to be.
-    if "." in cell:
-        raise ValueError(cell)
-    return float(cell.replace(",", "."))
+def lacking(cells: Collection[str], number: Callable[[str], float]) -> set[str]:
+    """Return the cells that stand for a missing number: words for that, where all others are numbers."""
+    absent = {cell for cell in cells if cell.lower() in MISSING}
+    numbers = [cell for cell in cells if cell not in absent]
+    return absent if numbers and all(is_number(cell, number) for cell in numbers) else set()
 
 
 def _decoded(where: str, path: FilePath, file: BinaryIO) -> Iterator[str]:

@@ -76,14 +76,15 @@ def match_columns(style: Style, path: FilePath, head: Head, table: Table) -> lis
             expected = f"{len(names)} columns of features in {os.fspath(path)}, and a target or none"
             raise FormatError(message(style.where, expected, len(there)))
         return list(range(len(names)))
-    for kind, wanted, got in (("no", names, there), ("another column", there, names)):
+    places = {name: j for j, name in enumerate(there)}
+    for kind, wanted, got in (("no", names, set(there)), ("another column", there, set(names))):
         absent = next((name for name in wanted if name not in got), None)
         if absent is not None:
             said = message(
                 style.where, f"the columns {', '.join(names)} in {os.fspath(path)}", Words(f"{kind} {absent!r}")
             )
             raise FormatError(said)
-    return [there.index(name) for name in names]
+    return [places[name] for name in names]
 
 
 def _columns_of_words(style: Style, path: FilePath, head: Head, rules: Rules, max_bytes: int) -> set[int]:
@@ -109,7 +110,9 @@ def _plan(rules: Rules, name: str, worded: bool) -> Plan:
     if not worded:
         return Plan(missing != "error", missing == "drop")
     order = [plain(word) for word in coding] if isinstance(coding, tuple) else []
-    words = {word: i for i, word in enumerate(order)}
+    if order and isinstance(missing, str) and missing not in MISSING_POLICIES:
+        order.append(missing)  # a word of its own, beside any other
+    words = {word: i for i, word in enumerate(dict.fromkeys(order))}
     other = len(words) if order and rules.unseen == "other" else None
     return Plan(missing != "error", missing == "drop", words, bool(order), other)
 

@@ -1,7 +1,9 @@
 """The first rows of a table: whether they hold names, and which column is the target."""
 
 import os
+from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 
 from nnxp._checks import Words, did_you_mean, message
 from nnxp.datasets._cells import MISSING, Row, Style, is_number, read_cells
@@ -27,7 +29,7 @@ class Head:
     target: int | None
     has_header: bool
 
-    @property
+    @cached_property
     def features(self) -> tuple[str, ...]:
         """The names of all columns but the target."""
         return tuple(name for i, name in enumerate(self.names) if i != self.target)
@@ -62,7 +64,7 @@ def read_head(
     if second is None:
         raise FormatError(message(style.where, f"rows of numbers in {name}", Words("a header alone")))
     names = tuple(cell or f"column {i + 1}" for i, cell in enumerate(cells))
-    twice = next((word for i, word in enumerate(names) if word in names[:i]), None)
+    twice = next((word for word, count in Counter(names).items() if count > 1), None)
     if twice is not None:
         hint = "rename one, or drop it"
         raise FormatError(
@@ -74,6 +76,9 @@ def read_head(
 def _target_index(style: Style, path: FilePath, target: str | int | None, cells: list[str]) -> int:
     if target is None:
         return len(cells) - 1
+    if isinstance(target, bool) or not (isinstance(target, str) or hasattr(target, "__index__")):
+        expected = f"target to be the name or the place of a column in {os.fspath(path)}"
+        raise TypeError(message(style.where, expected, Words(f"{target!r} of type {type(target).__name__}")))
     if isinstance(target, str) and target in cells and not all(map(is_number, cells)):
         return cells.index(target)
     try:

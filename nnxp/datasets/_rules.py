@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
 
+import numpy as np
+
 from nnxp._checks import check_choice, check_number, did_you_mean, match_names, message
 
 Missing = str | float | Mapping[str, str | float]
@@ -13,6 +15,7 @@ Categories = str | Mapping[str, str | Sequence[str]]
 MISSING_POLICIES = ("error", "drop", "mean", "median", "most_frequent")
 CODINGS = ("error", "one-hot", "ordinal")
 UNSEEN = ("error", "other")
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,8 @@ def _fits(name: str, pattern: str) -> bool:
 def _check_missing(where: str, pattern: str, policy: Any) -> None:
     if not isinstance(policy, str):
         check_number(where, "missing", policy)
+        if abs(policy) > _LARGEST:
+            raise ValueError(message(where, "missing to be a number that float32 can hold", policy))
     elif policy not in MISSING_POLICIES and (pattern == "*" or did_you_mean(policy, MISSING_POLICIES)):
         # A word to fill in belongs to columns that are named.
         options = ", ".join(map(repr, MISSING_POLICIES))

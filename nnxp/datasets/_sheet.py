@@ -1,7 +1,6 @@
 """A table row by row: features as float32, NaN where nothing is, words by their number; the target's cells as text."""
 
 import os
-import re
 from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,14 +10,12 @@ from typing import Any
 import numpy as np
 
 from nnxp._checks import message
-from nnxp.datasets._cells import BLANK, MISSING, Row, Style, is_number, plain, read_cells
+from nnxp.datasets._cells import BLANK, MISSING, Row, Style, is_number, lacking, plain, read_cells
 from nnxp.datasets._head import Head
 from nnxp.datasets._reading import FilePath, open_limited
 from nnxp.errors import FormatError
 
 FILL = "missing='drop', 'mean', 'median', 'most_frequent' or a number says what to do (--missing)"
-_WORDS = "categories='one-hot' or 'ordinal' makes numbers of words (--categories)"
-_COMMA = "decimal=',' reads 1,5 as a number"
 _MOST_WORDS = 1000
 
 
@@ -116,6 +113,9 @@ def read_sheet(
     if not lines:
         raise FormatError(message(style.where, f"rows without a missing cell in {os.fspath(path)}", 0))
     x = np.frombuffer(values, dtype=np.float32).reshape(len(lines), len(plans))
+    if drops_targets and (absent := lacking(set(cells), style.number)):
+        rows = [i for i, cell in enumerate(cells) if cell not in absent]
+        x, cells, lines = x[rows], [cells[i] for i in rows], array("q", [lines[i] for i in rows])
     sheet = Sheet(style.where, os.fspath(path), x, cells, lines, head)
     _check_finite(sheet, plans)
     return sheet
@@ -142,7 +142,7 @@ class _Reader:
         for j, _ in codes:
             row[j] = "0"
         try:
-            numbers = list(map(self.style.number, row))
+            numbers = self.style.numbers(row)
         except ValueError:
             numbers = [self._number(line, j, cell.strip()) for j, cell in enumerate(row)]
         for j, code in codes:
@@ -153,8 +153,7 @@ class _Reader:
         if is_number(cell, self.style.number):
             return self.style.number(cell)
         if cell.lower() not in MISSING:
-            comma = self.style.decimal == "." and re.fullmatch(r"[+-]?\d+,\d+", cell)
-            raise self._error(line, j, "a number", cell, _COMMA if comma else _WORDS)
+            raise self._error(line, j, "a number", cell, self.style.advice(cell))
         if not self.plans[j].keeps_missing:
             raise self._error(line, j, "a number", cell, FILL)
         return float("nan")

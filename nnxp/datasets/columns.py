@@ -1,6 +1,6 @@
 """Arrays to train on from columns with names: a data set of Hugging Face, a frame, a dictionary."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -68,7 +68,11 @@ def from_columns(
 
 
 def _names(part: str | Sequence[str]) -> list[str]:
-    return [part] if isinstance(part, str) else list(part)
+    if isinstance(part, str):
+        return [part]
+    if not isinstance(part, Iterable) or not (names := list(part)):
+        raise TypeError(message("from_columns", "a column's name or several", Words(repr(part))))
+    return names
 
 
 def _gathered(source: Any, part: str | Sequence[str]) -> HostArray:
@@ -92,10 +96,13 @@ def _column(source: Any, name: str) -> HostArray:
         raise ValueError(
             message("from_columns", f"entries of one shape in column {name!r}", Words("several"))
         ) from None
-    if array.dtype == object and len(array) and all(isinstance(entry, np.ndarray) for entry in array):
-        if len({entry.shape for entry in array}) > 1:
-            raise ValueError(message("from_columns", f"entries of one shape in column {name!r}", Words("several")))
-        array = np.stack(list(array))
+    if array.dtype == object and len(array) and all(isinstance(entry, (np.ndarray, list, tuple)) for entry in array):
+        try:
+            array = np.stack([np.asarray(entry) for entry in array])
+        except ValueError:
+            raise ValueError(
+                message("from_columns", f"entries of one shape in column {name!r}", Words("several"))
+            ) from None
     if array.dtype.kind not in "biuf":
         hint = "number the words: np.unique(column, return_inverse=True)[1]"
         raise TypeError(message("from_columns", f"numbers in column {name!r}", Words(f"dtype {array.dtype}"), hint))

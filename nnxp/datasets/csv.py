@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from nnxp._checks import Words, message
-from nnxp.datasets._cells import BLANK, Style, is_number, plain
+from nnxp.datasets._cells import BLANK, Style, is_number, lacking, plain
 from nnxp.datasets._fitting import fit_table, read_by_rules, read_by_table
 from nnxp.datasets._head import read_head
 from nnxp.datasets._reading import MAX_BYTES
@@ -138,12 +138,17 @@ def find_classes(sheet: Sheet, decimal: str = ".") -> Classes:
     number = Style(sheet.where, decimal=decimal).number
     distinct = set(sheet.cells)
     _refuse(sheet, {cell for cell in distinct if cell.lower() in BLANK}, "a target", _NO_TARGET)
-    if not all(is_number(cell, number) for cell in distinct):
+    _refuse(sheet, lacking(distinct, number), "a target", _NO_TARGET)
+    numbers = {cell for cell in distinct if is_number(cell, number)}
+    if not numbers:
         return tuple(sorted(distinct))
-    numbers = {number(cell) for cell in distinct}
-    if len(numbers) > _MOST_CLASSES or not all(value.is_integer() for value in numbers):
-        return None
-    return tuple(sorted(int(value) for value in numbers))
+    values = {number(cell) for cell in numbers}
+    as_classes = len(values) <= _MOST_CLASSES and all(value.is_integer() for value in values)
+    if len(numbers) < len(distinct):
+        if not as_classes:
+            _refuse(sheet, distinct - numbers, "a number, as in other rows,", "drop that row")
+        return tuple(sorted(distinct))
+    return tuple(sorted({int(plain(cell, number)) for cell in numbers})) if as_classes else None
 
 
 _NO_TARGET = "missing='drop' leaves rows without one out (--missing drop)"

@@ -149,7 +149,8 @@ def _classes_in(where: str, folder: Path) -> dict[str, list[Path]]:
 
 
 def _listed(files: dict[str, list[Path]], classes: tuple[str, ...]) -> list[tuple[Path, int]]:
-    return [(path, classes.index(name)) for name, paths in sorted(files.items()) for path in paths]
+    labels = {name: label for label, name in enumerate(classes)}
+    return [(path, labels[name]) for name, paths in sorted(files.items()) for path in paths]
 
 
 def _by(size: tuple[int, int]) -> str:

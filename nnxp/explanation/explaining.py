@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 __all__ = ["explain"]
 
 
-def explain(net: Network, x: Any, y: Any = None, *, loss: "LossFunction | None" = None) -> Explanation:
+def explain(
+    net: Network, x: Any, y: Any = None, *, loss: "LossFunction | None" = None, seconds: float | None = None
+) -> Explanation:
     """Go through a network layer by layer: its formulas with the shapes and numbers of this run, each gradient checked.
 
     Every gradient of a parameter, and that of every layer's input, is held against finite differences along a random
@@ -34,6 +36,8 @@ def explain(net: Network, x: Any, y: Any = None, *, loss: "LossFunction | None" 
         Their targets.
     loss : loss, optional
         None takes that of the last `fit`; without `y`, a random projection of the output.
+    seconds : float, optional
+        Give up if the checks take longer.
 
     Returns
     -------
@@ -44,6 +48,8 @@ def explain(net: Network, x: Any, y: Any = None, *, loss: "LossFunction | None" 
     ------
     ValueError
         If there is a loss without `y`, or `y` and no loss is known.
+    TimeoutError
+        If `seconds` are over.
 
     Notes
     -----
@@ -63,7 +69,7 @@ def explain(net: Network, x: Any, y: Any = None, *, loss: "LossFunction | None" 
     copy = Network(model, device=net.device, dtype="float64", seed=net.seed, input_shape=net.input_shape)
     copy.load_state_dict(net.state_dict())
     copy.step = net.step
-    slopes = Slopes(copy, record, x, y, loss)
+    slopes = Slopes(copy, record, x, y, loss, seconds)
     layers = tuple(explain_layer(node, slopes) for node in net.nodes)
     ends = () if loss is None else (explain_loss(loss, slopes),)
     return Explanation(_run(net, slopes, loss), (*layers, *ends))

@@ -114,6 +114,8 @@ class Explanation:
     def verdict(self) -> str:
         """The checks in a sentence."""
         wrong = [slope for slope in self.slopes if not slope.agrees]
+        if lost := [slope for slope in wrong if not slope.is_finite]:
+            return f"{len(lost)} of {len(self.slopes)} gradients are not finite, or f is not where they are checked."
         if wrong:
             where = ", ".join(f"{slope.name} of {slope.path or 'model'}" for slope in wrong)
             return f"{len(wrong)} of {len(self.slopes)} gradients disagree with finite differences: {where}."

@@ -1,5 +1,7 @@
 """The check: how the loss changes along a random direction, beside what the backpropagated gradient says."""
 
+import math
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,8 +55,15 @@ class Slope:
         return abs(self.backpropagated - self.numerical)
 
     @property
+    def is_finite(self) -> bool:
+        """Whether both are numbers."""
+        return math.isfinite(self.backpropagated) and math.isfinite(self.numerical)
+
+    @property
     def verdict(self) -> str:
         """The result in a word or two."""
+        if not self.is_finite:
+            return "NOT FINITE"
         return "a kink: no one slope" if self.kink else "" if self.agrees else "THEY DISAGREE"
 
 
@@ -76,6 +85,8 @@ class Slopes(_Trial):
         What the listeners share.
     x, y, loss
         As for `explain`.
+    seconds : float, optional
+        TimeoutError is raised by the first look after so long.
 
     Attributes
     ----------
@@ -87,7 +98,8 @@ class Slopes(_Trial):
         The parameters, and their gradients and those of the inputs.
     """
 
-    def __init__(self, net: Network, record: Visits, x: Any, y: Any, loss: Any) -> None:
+    def __init__(self, net: Network, record: Visits, x: Any, y: Any, loss: Any, seconds: float | None = None) -> None:
+        self.end = None if seconds is None else time.perf_counter() + seconds
         super().__init__(net, x, y, loss)
         self.record = record
         self.rng = generator(net.seed, "explain")
@@ -112,6 +124,8 @@ class Slopes(_Trial):
 
     def at(self, direction: dict[str, Host], h: float) -> float:
         """Return the loss a step away along a direction of parameters, inputs, or one input of a layer."""
+        if self.end is not None and time.perf_counter() > self.end:
+            raise TimeoutError("the gradients cannot be checked in the time there is")
         (name, d), *others = direction.items()
         if others or name not in self.pushes:
             return super().at(direction, h)

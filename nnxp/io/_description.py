@@ -14,8 +14,8 @@ from nnxp.network import Network
 
 __all__ = ["describe", "read_description"]
 
-# The second version may hold the state of an optimizer; a file without one is of the first.
-_VERSION = 2
+# The second version holds the state of an optimizer, the third that of a run too; a network alone is of the first.
+_VERSION = 3
 _FORMAT = "nnxp"
 # A layer in a tuple of layers is two brackets deep; the rest is room for `extra`.
 _JSON_DEPTH = 4 * MAX_DEPTH
@@ -50,10 +50,13 @@ _ENTRIES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "lr_scales": ("a number by name", lambda v: isinstance(v, dict) and all(map(_is_factor, v.values()))),
     "extra": ("an object", lambda v: isinstance(v, dict)),
     "optimizer": ("its name and start, or null", lambda v: v is None or _is_optimizer(v)),
+    "run": ("an object or null", lambda v: v is None or isinstance(v, dict)),
 }
 
 
-def describe(net: Network, extra: Mapping[str, Any], *, training: bool = False) -> dict[str, str]:
+def describe(
+    net: Network, extra: Mapping[str, Any], *, training: bool = False, run: Mapping[str, Any] | None = None
+) -> dict[str, str]:
     """Return the metadata of a file; what could not be read again is refused here."""
     config = to_config(net.model)
     kinds = dict.fromkeys(type(node.layer) for node in net.nodes)
@@ -63,7 +66,7 @@ def describe(net: Network, extra: Mapping[str, Any], *, training: bool = False) 
         )
     scales = net._store.lr_scales
     about = {
-        "version": _VERSION if training else 1,
+        "version": _VERSION if run is not None else 2 if training else 1,
         "nnxp": __version__,
         "model": config,
         "dtype": net.dtype,
@@ -72,12 +75,14 @@ def describe(net: Network, extra: Mapping[str, Any], *, training: bool = False) 
         "epoch": net.epoch,
         "input_shape": None if net.input_shape is None else [n if n is None else int(n) for n in net.input_shape],
         "probabilities": net.probabilities,
-        "frozen": net.frozen,
+        "frozen": [*net.frozen, *net.frozen_buffers],
         "lr_scales": {name: scales[name] for name in net.layout if name in scales},
         "extra": dict(extra),
     }
     if training:
         about["optimizer"] = {"name": net.optimizer_name, "start": net.optimizer_start}
+    if run is not None:
+        about["run"] = dict(run)
     try:
         text = dump_json(about)
     except (TypeError, ValueError) as error:
@@ -103,8 +108,10 @@ def _parse(where: str, text: str) -> dict[str, Any]:
         raise FormatError(
             message(where, f"a file of version {_VERSION}", short(version), "upgrade: pip install -U nnxp")
         )
-    if version == 1:
+    if version < 2:
         about["optimizer"] = None
+    if version < 3:
+        about["run"] = None
     for name, (expected, fits) in _ENTRIES.items():
         if name not in about or not fits(about[name]):
             raise FormatError(message(where, f"{name} to be {expected}", short(about.get(name, "nothing"))))

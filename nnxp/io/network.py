@@ -19,11 +19,10 @@ from nnxp.io.safetensors import MAX_BYTES, read_file, write_state_dict
 from nnxp.layers.layer import Layer
 from nnxp.network import Network
 
-__all__ = ["load", "read_metadata", "save"]
+__all__ = ["RUN", "build", "load", "read_metadata", "save", "training_arrays"]
 
-
-# What stands before the names of an optimizer's vectors; no parameter's name has a colon.
-_STATE = "optimizer:"
+# What stands before the names of an optimizer's vectors, and of a run's arrays; no parameter's name has a colon.
+_STATE, RUN = "optimizer:", "run:"
 
 
 def save(
@@ -56,10 +55,13 @@ def save(
     --------
     >>> nnxp.io.save(net, "digits.safetensors", extra={"classes": ["zero", "one"]})
     """
-    arrays = net.state_dict()
-    if training:
-        arrays |= {f"{_STATE}{name}": np.array(net.device.get(v)) for name, v in net.optimizer_state.items()}
+    arrays = training_arrays(net) if training else net.state_dict()
     write_state_dict(path, arrays, describe(net, extra or {}, training=training))
+
+
+def training_arrays(net: Network) -> Arrays:
+    """Return a network's parameters, buffers and optimizer's vectors on the host, as a file names them."""
+    return net.state_dict() | {f"{_STATE}{name}": net.device.get(v) for name, v in net.optimizer_state.items()}
 
 
 def load(
@@ -116,8 +118,18 @@ def load(
     if model is not None:
         return _with_weights(model, arrays, device, input_shape)
     about = read_description(where, path, metadata)
+    if about["run"] is not None:
+        arrays = {name: array for name, array in arrays.items() if not name.startswith(RUN)}
+    return build(where, about, arrays, device, layers)
+
+
+def build(
+    where: str, about: dict[str, Any], arrays: Arrays, device: str | Device | None, layers: Collection[type[Layer]]
+) -> Network:
+    """Build a network from a checked description and a file's arrays, which are checked here."""
     model = from_config(about["model"], layers, where=where)
-    state = {name.removeprefix(_STATE): arrays.pop(name) for name in [*arrays] if name.startswith(_STATE)}
+    state = {name.removeprefix(_STATE): array for name, array in arrays.items() if name.startswith(_STATE)}
+    arrays = {name: array for name, array in arrays.items() if not name.startswith(_STATE)}
     parameters = _check_arrays(where, model, about, arrays)
     _check_state(where, about, state, sum(arrays[name].size for name in parameters))
     # The weights are in the file; drawing others first would be for nothing.
@@ -129,7 +141,7 @@ def load(
     net.step, net.epoch, net.probabilities = about["step"], about["epoch"], about["probabilities"]
     net._store.frozen = set(about["frozen"])
     net._store.lr_scales = {name: float(factor) for name, factor in about["lr_scales"].items()}
-    net._store.rebuild()
+    net._rebuild()
     if about["optimizer"]:
         net.optimizer_state = {name: net.device.put(np.array(vector), net.dtype) for name, vector in state.items()}
         net.optimizer_name, net.optimizer_start = about["optimizer"]["name"], about["optimizer"]["start"]
@@ -158,8 +170,8 @@ def read_metadata(path: str | PathLike[str]) -> dict[str, Any]:
     -------
     dict
         ``version`` of the format, ``nnxp`` (the version that wrote it), ``model``, ``dtype``, ``seed``, ``step``,
-        ``epoch``, ``input_shape``, ``probabilities``, ``frozen``, ``lr_scales``, ``extra``, which is yours, and
-        ``optimizer``: its name and first step, or None.
+        ``epoch``, ``input_shape``, ``probabilities``, ``frozen``, ``lr_scales``, ``extra``, which is yours,
+        ``optimizer``: its name and first step, or None; and ``run``: what `fit` remembers in a checkpoint, or None.
 
     Raises
     ------
@@ -193,7 +205,8 @@ def _check_arrays(where: str, model: Layer, about: dict[str, Any], arrays: Array
     for name, (dtype, shape) in wanted.items():
         if name in arrays and (arrays[name].dtype != np.dtype(dtype) or arrays[name].shape != shape):
             wrong.append(f"{name} {arrays[name].dtype} {arrays[name].shape} instead of {dtype} {shape}")
-    wrong += [f"unknown {name}" for name in [*about["frozen"], *about["lr_scales"]] if name not in parameters]
+    wrong += [f"unknown {name}" for name in about["frozen"] if name not in wanted]
+    wrong += [f"unknown {name}" for name in about["lr_scales"] if name not in parameters]
     if wrong:
         raise FormatError(message(where, f"the {len(wanted)} arrays of its architecture", short(", ".join(wrong))))
     return parameters

@@ -1,6 +1,6 @@
 """The shape of a layer: a frozen dataclass of configuration, with its forward and backward formulas."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, fields, replace
 from math import prod
 from typing import Any, ClassVar, Literal
@@ -99,11 +99,24 @@ class Mode(dict[Any, "Mode"]):
         Backward will come once, and may let go of each cache as it passes it.
     visit : int
         Which run of this layer in the same pass this is.
+    still : set of str
+        Paths of layers that run as in evaluation, since their buffers are frozen.
     random : Stream
         This layer's noise, which differs between visits.
     """
 
-    __slots__ = ("_draw", "_places", "consume", "input_gradient", "keep_cache", "path", "random", "training", "visit")
+    __slots__ = (
+        "_draw",
+        "_places",
+        "_still",
+        "consume",
+        "input_gradient",
+        "keep_cache",
+        "path",
+        "random",
+        "training",
+        "visit",
+    )
 
     def __init__(
         self,
@@ -116,10 +129,11 @@ class Mode(dict[Any, "Mode"]):
         input_gradient: bool,
         consume: bool,
         visit: int = 0,
+        still: Set[str] = frozenset(),
     ) -> None:
         super().__init__()
         self.path = path
-        self.training = training
+        self.training = training and path not in still
         self.keep_cache = keep_cache
         self.input_gradient = input_gradient
         self.consume = consume
@@ -127,6 +141,7 @@ class Mode(dict[Any, "Mode"]):
         self.random = Stream(draw, places[path], visit)
         self._places = places
         self._draw = draw
+        self._still = still
 
     def __missing__(self, key: str | tuple[str, bool] | tuple[str, bool, int]) -> "Mode":
         name, input_gradient, visit = self._of_child(*key) if isinstance(key, tuple) else self._of_child(key)
@@ -139,6 +154,7 @@ class Mode(dict[Any, "Mode"]):
             input_gradient=input_gradient,
             consume=self.consume,
             visit=visit,
+            still=self._still,
         )
         self[key] = child
         return child

@@ -13,7 +13,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 
 from nnxp._backend import namespace
-from nnxp._checks import message
+from nnxp._checks import Words, message
 from nnxp.device import Device
 from nnxp.layers import Layer
 from nnxp.losses import BCEWithLogitsLoss, CrossEntropyLoss
@@ -288,11 +288,21 @@ class NNClassifier(ClassifierMixin, NNEstimator):  # type: ignore[misc]
     def _strata(self, samples: Samples) -> HostArray | None:
         return samples.y if samples.y.ndim == 1 else None
 
-    def _weighed(self, samples: Samples) -> Samples:
-        if self.class_weight is None:
+    def _weighed(self, where: str, target: Any, samples: Samples) -> Samples:
+        by_class = self.class_weight
+        if by_class is None:
             return samples
-        weight = compute_sample_weight(self.class_weight, samples.y)
-        return replace(samples, weight=weight if samples.weight is None else weight * samples.weight).counted()
+        if isinstance(by_class, Mapping) and samples.y.ndim == 1:
+            # Of a part of the data, scikit-learn would take what is not there for an error.
+            absent = set(np.setdiff1d(target.classes, samples.y).tolist())
+            by_class = {label: weight for label, weight in by_class.items() if label not in absent}
+        weight = compute_sample_weight(by_class, samples.y)
+        if not (np.isfinite(weight) & (weight >= 0)).all():
+            raise ValueError(message(where, "class_weight of at least 0", weight.min()))
+        weighed = replace(samples, weight=weight if samples.weight is None else weight * samples.weight).counted()
+        if not len(weighed.y):
+            raise ValueError(message(where, "a class_weight above zero", Words("zero for every sample")))
+        return weighed
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

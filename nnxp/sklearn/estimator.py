@@ -89,8 +89,12 @@ class NNEstimator(KeepsNetwork, NestedParameters):
         weight = checked_weights(where, sample_weight, len(y))
         net = self._network(where, X, target, go_on)
         samples = Samples(net.put_input(X), y, target.encode(where, y), weight).counted()
+        samples = self._weighed(where, target, samples)
+        if not go_on:
+            # A fit that ends with an error must not leave an older network beside the new classes.
+            self.__dict__.pop("network_", None)
         self._target, self._place = target, place_of(X)
-        self._train(where, net, self._weighed(samples), replace(plan, epochs=1, patience=None) if once else plan, go_on)
+        self._train(where, net, samples, replace(plan, epochs=1, patience=None) if once else plan, go_on)
         return self
 
     def _train(self, where: str, net: Network, samples: Samples, plan: Plan, go_on: bool) -> None:
@@ -155,8 +159,9 @@ class NNEstimator(KeepsNetwork, NestedParameters):
         """Return the classes that held-out samples shall show in proportion."""
         return None
 
-    def _weighed(self, samples: Samples) -> Samples:
+    def _weighed(self, where: str, target: Any, samples: Samples) -> Samples:
         """Weigh the samples by their classes, too."""
+        del where, target
         return samples
 
     # -- at work ---------------------------------------------------------------------------------
@@ -183,6 +188,9 @@ class NNEstimator(KeepsNetwork, NestedParameters):
         """
         X, output = self._outputs("predict", X)
         return follow(self._target.predict(output), X)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "network_")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

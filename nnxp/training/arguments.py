@@ -2,16 +2,18 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnxp._checks import Words, check_number, message
-from nnxp.losses import Loss
-from nnxp.metrics import Metric, resolve
+from nnxp._checks import Words, check_number, check_positive_int, message
+from nnxp._nested import leaves
+from nnxp.losses import Loss, PerOutput
+from nnxp.losses.combined import CombinedLoss
+from nnxp.metrics import FunctionMetric, Metric, OnOutput, resolve
 from nnxp.optimizers import Optimizer
 from nnxp.training.batches import ArrayData, IterableData, as_source, class_weights
+from nnxp.training.checkpoint import Checkpoint
 from nnxp.training.run import Callback
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from nnxp.network import Network
 
 __all__ = [
+    "check_accumulate",
     "check_batch_axis",
     "check_callbacks",
     "check_loss",
@@ -28,6 +31,7 @@ __all__ = [
     "columns_of",
     "resolve_all",
     "split",
+    "updates_of",
     "weighted",
 ]
 
@@ -43,15 +47,13 @@ def check_batch_axis(where: str, net: "Network") -> None:
 
 def check_loss(where: str, loss: Any) -> None:
     """Refuse what is no loss, and a loss that is not one value."""
+    if isinstance(loss, (tuple, list)):
+        got, hint = Words(f"a {type(loss).__name__}"), "of several outputs: PerOutput((CrossEntropyLoss(), MSELoss()))"
+        raise TypeError(message(where, "one loss", got, hint))
     if isinstance(loss, type) or not callable(loss):
         raise TypeError(_wrong_kind(where, "loss to be a loss such as MSELoss()", loss))
     if getattr(loss, "reduction", "mean") == "none":
         raise ValueError(message(where, "a loss that reduces to one value", loss, "use reduction='mean' or 'sum'"))
-    if isinstance(loss, Loss):
-        needed = [p for p in signature(loss).parameters.values() if p.default is Parameter.empty]
-        if len(needed) > 2:
-            hint = "write the loop in the open, or a function that takes (output, target)"
-            raise TypeError(message(where, "a loss of one output and one target", loss, hint))
 
 
 def check_optimizer(
@@ -71,6 +73,13 @@ def check_optimizer(
         raise ValueError(message("fit", "one batch an epoch", Words(f"batch_size={batch_size}"), hint))
 
 
+def check_accumulate(accumulate: Any, optimizer: Any) -> None:
+    """Refuse what is no number of batches; an optimizer that evaluates the loss itself has one batch anyway."""
+    check_positive_int("fit", "accumulate", accumulate)
+    if accumulate > 1 and optimizer.needs_closure:
+        raise ValueError(message("fit", f"accumulate=1 with {type(optimizer).__name__}", accumulate))
+
+
 def check_callbacks(callbacks: Any) -> list[Callback]:
     """Refuse what would never be called."""
     if not isinstance(callbacks, Iterable):
@@ -78,6 +87,8 @@ def check_callbacks(callbacks: Any) -> list[Callback]:
     found = list(callbacks)
     for callback in found:
         if not isinstance(callback, Callback):
+            if isinstance(callback, Checkpoint):
+                raise TypeError(message("fit", "every callback to be a Callback", callback, "give it as checkpoint="))
             raise TypeError(_wrong_kind("fit", "every callback to be a Callback", callback))
     return found
 
@@ -95,13 +106,25 @@ def resolve_all(
     """Turn names and functions into metrics; where the loss takes logits, one output says yes above 0."""
     if isinstance(metrics, str) or not isinstance(metrics, Iterable):
         raise TypeError(message(where, "metrics to be a list", metrics))
-    threshold = 0.0 if getattr(loss, "probabilities", None) == "sigmoid" else 0.5
-    return [resolve(metric, threshold=threshold) for metric in metrics]
+    several = isinstance(loss, PerOutput) or (isinstance(loss, Loss) and len(loss.outputs) > 1)
+    found = []
+    for metric in metrics:
+        judge = loss
+        if isinstance(metric, OnOutput):
+            judge = loss.of_output(metric.output) if isinstance(loss, PerOutput) else loss
+        elif several and (isinstance(metric, (str, FunctionMetric)) or not isinstance(metric, Metric)):
+            shown = metric if isinstance(metric, str) else Words(getattr(metric, "__name__", str(metric)))
+            hint = f"OnOutput(0, {metric!r})" if isinstance(metric, str) else f"OnOutput(0, {shown})"
+            raise TypeError(message(where, "metrics of several outputs to say which", shown, hint))
+        threshold = 0.0 if getattr(judge, "probabilities", None) == "sigmoid" else 0.5
+        found.append(resolve(metric, threshold=threshold))
+    return found
 
 
-def columns_of(metrics: Sequence[Metric], validated: bool) -> list[str]:
+def columns_of(loss: "LossFunction", metrics: Sequence[Metric], validated: bool) -> list[str]:
     """Name the columns of a history, in their order."""
-    pairs = [(name, f"val_{name}") for name in ("loss", *(metric.name for metric in metrics))]
+    parts = loss.columns if isinstance(loss, CombinedLoss) else ()
+    pairs = [(name, f"val_{name}") for name in ("loss", *parts, *(metric.name for metric in metrics))]
     columns = ["epoch", *(name for pair in pairs for name in pair[: 1 + validated]), "lr", "seconds"]
     if len(set(columns)) < len(columns):
         raise ValueError(message("fit", "metrics with names of their own", Words(", ".join(columns))))
@@ -149,10 +172,18 @@ def check_source(data: ArrayData | IterableData, epochs: int) -> None:
         raise ValueError(message("fit", "at least one sample", Words("none")))
 
 
+def updates_of(data: ArrayData | IterableData, batch_size: int, accumulate: int) -> int | None:
+    """Return the number of updates in an epoch, if it is known."""
+    batches = data.updates(batch_size)
+    return None if batches is None else -(-batches // accumulate)
+
+
 def check_targets(net: "Network", loss: "LossFunction | None", data: ArrayData | IterableData) -> None:
     """Hold targets on the host against the network, before they travel."""
     check = getattr(loss, "check_labels", None)
-    if check is None or isinstance(data, IterableData) or not isinstance(data.target, np.ndarray):
+    if check is None or isinstance(data, IterableData):
+        return
+    if not all(isinstance(part, np.ndarray) for part in leaves(data.target)):
         return
     # The samples say more than a network that was not told their shape.
     told = net.input_shape is not None or len(data.inputs) > 1

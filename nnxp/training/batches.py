@@ -11,7 +11,9 @@ import numpy as np
 from nnxp._backend import Array, library_of, namespace, to_host
 from nnxp._backend.dispatch import is_array
 from nnxp._checks import Words, message
+from nnxp._nested import leaves
 from nnxp.random import generator
+from nnxp.training.frames import from_frame, is_frame
 from nnxp.training.memory_maps import map_behind, row_reader
 from nnxp.training.prefetch import Prefetch, own
 
@@ -33,7 +35,8 @@ class ArrayData:
     ----------
     inputs : tuple of array
         Each of shape (n, *sample), on the host, on disk or on a device.
-    target, weight : array or None
+    target : array, tuple of arrays (several targets) or None
+    weight : array or None
         Of the same length.
     indices : array of int or None
         Host row numbers.
@@ -65,7 +68,7 @@ class ArrayData:
 
     def group(self, batch_size: int) -> int:
         """Return how many batches are to be read ahead at a time, of large memory maps; 0 of what is in memory."""
-        arrays = [x for x in (*self.inputs, self.target, self.weight) if x is not None]
+        arrays = leaves((*self.inputs, self.target, self.weight))
         if all(map_behind(x) is None for x in arrays):
             return 0
         size = batch_size * sum(math.prod(x.shape[1:]) * x.dtype.itemsize for x in arrays)
@@ -73,21 +76,25 @@ class ArrayData:
 
     def head(self) -> Batch:
         """Return the first row, if there is one, as a batch of views."""
-        target, weight = (None if x is None else x[:1, ...] for x in (self.target, self.weight))
-        return tuple([x[:1, ...] for x in self.inputs]), target, weight
+        first = slice(1)
+        return tuple([x[first, ...] for x in self.inputs]), cutter(self.target)(first), cutter(self.weight)(first)
 
-    def batches(self, batch_size: int, shuffle: np.random.Generator | None = None) -> Generator[Batch, None, None]:
-        """Cut into batches, the last one as short as it comes."""
+    def batches(
+        self, batch_size: int, shuffle: np.random.Generator | None = None, skip: int = 0
+    ) -> Generator[Batch, None, None]:
+        """Cut into batches, the last one as short as it comes; the first `skip` of them are left out."""
         n = len(self)
-        order = self.indices if shuffle is None else self._shuffled(shuffle)
+        order = self.order(shuffle)
         inputs = [cutter(x, order) for x in self.inputs]
         target, weight = cutter(self.target, order), cutter(self.weight, order)
-        for start in range(0, n, batch_size):
+        for start in range(skip * batch_size, n, batch_size):
             rows = slice(start, min(start + batch_size, n))
             yield tuple([cut(rows) for cut in inputs]), target(rows), weight(rows)
 
-    def _shuffled(self, shuffle: np.random.Generator) -> np.ndarray[Any, Any]:
-        """Draw an order of our rows; how its numbers are held has no say in it."""
+    def order(self, shuffle: np.random.Generator | None = None) -> np.ndarray[Any, Any] | None:
+        """Return the order of our rows, drawn if there is who draws; how its numbers are held has no say in it."""
+        if shuffle is None:
+            return self.indices
         kind = np.int32 if _MANY <= self.inputs[0].shape[0] < 2**31 else np.int64
         order = np.arange(len(self), dtype=kind) if self.indices is None else self.indices.astype(kind)
         shuffle.shuffle(order)
@@ -119,22 +126,27 @@ class IterableData:
         del batch_size
         return length_hint(self.source) or None
 
-    def batches(self, batch_size: int, shuffle: np.random.Generator | None = None) -> Generator[Batch, None, None]:
-        """Pass the batches on as they come, those without samples left out."""
+    def batches(
+        self, batch_size: int, shuffle: np.random.Generator | None = None, skip: int = 0
+    ) -> Generator[Batch, None, None]:
+        """Pass the batches on as they come, those without samples left out, and the first `skip` of the others."""
         del batch_size, shuffle
         for item in map(own, self.source) if self.ahead else self.source:
             if not isinstance(item, (tuple, list)) or not 2 <= len(item) <= 3:
                 raise TypeError(message("fit", "batches (x, y) or (x, y, weight)", Words(type(item).__name__)))
-            x, y, weight = item if len(item) == 3 else (*item, None)
+            x, y, weight = (several(part) for part in (item if len(item) == 3 else (*item, None)))
             batch = as_data("fit", x, y, weight)
-            if len(batch):
+            if len(batch) and skip:
+                skip -= 1
+            elif len(batch):
                 yield batch.inputs, batch.target, batch.weight
 
 
 def as_data(where: str, x: Any, y: Any, weight: Any = None) -> ArrayData:
     """Wrap arrays of one length."""
-    data = ArrayData(as_inputs(where, x), as_array(where, y), None if weight is None else as_array(where, weight))
-    lengths = [int(a.shape[0]) for a in (*data.inputs, data.target, data.weight) if a is not None]
+    target = as_inputs(where, y) if isinstance(y, tuple) else as_array(where, y)
+    data = ArrayData(as_inputs(where, x), target, None if weight is None else as_array(where, weight))
+    lengths = [int(a.shape[0]) for a in leaves((*data.inputs, data.target, data.weight))]
     if len(set(lengths)) > 1:
         hint = "several inputs are a tuple" if isinstance(x, list) else ""
         got = Words(", ".join(map(str, lengths)))
@@ -154,6 +166,12 @@ def as_source(where: str, x: Any, y: Any, weight: Any = None) -> ArrayData | Ite
     return IterableData(x.source, ahead=True) if isinstance(x, Prefetch) else IterableData(x)
 
 
+def several(part: Any) -> Any:
+    """Return a list of PyTorch's tensors, as a DataLoader makes one of each tuple, as a tuple again."""
+    tensors = isinstance(part, list) and all(is_array(x) and not isinstance(x, np.ndarray) for x in part)
+    return tuple(part) if tensors and part else part
+
+
 def as_inputs(where: str, x: Any) -> tuple[Any, ...]:
     """Return the inputs as a tuple of arrays; a tuple means several inputs."""
     return tuple(as_array(where, part) for part in x) if isinstance(x, tuple) else (as_array(where, x),)
@@ -162,7 +180,7 @@ def as_inputs(where: str, x: Any) -> tuple[Any, ...]:
 def as_array(where: str, x: Any) -> Any:
     """Leave arrays of other libraries as they are; view or read everything else as a plain NumPy array."""
     if not is_array(x) or isinstance(x, np.ndarray):
-        x = np.asarray(x)
+        x = from_frame(where, x) if is_frame(x) else to_host(x)
         if x.dtype.kind not in "biuf":
             hint = "number the classes: np.unique(y, return_inverse=True)[1]" if x.dtype.kind in "SUT" else ""
             raise TypeError(message(where, "arrays of numbers", Words(f"dtype {x.dtype}"), hint))
@@ -171,7 +189,7 @@ def as_array(where: str, x: Any) -> Any:
     return x
 
 
-def cutter(x: Any, order: np.ndarray[Any, Any] | None) -> Callable[[slice], Any]:
+def cutter(x: Any, order: np.ndarray[Any, Any] | None = None) -> Callable[[slice], Any]:
     """Return what cuts a batch out of an array: a view, or a gather where `x` lies if there is an order.
 
     The gather is one copy, and every batch has memory of its own, which caches and callbacks may keep: to use the
@@ -179,6 +197,9 @@ def cutter(x: Any, order: np.ndarray[Any, Any] | None) -> Callable[[slice], Any]
     """
     if x is None:
         return lambda rows: None
+    if isinstance(x, tuple):
+        cuts = [cutter(part, order) for part in x]
+        return lambda rows: tuple([cut(rows) for cut in cuts])
     mapped = map_behind(x)
     if order is None:
         return lambda rows: x[rows, ...] if mapped is None else np.array(x[rows])
@@ -203,6 +224,8 @@ def class_weights(y: Any, weights: Mapping[int, float] | str, sample_weight: Any
 
     ``"balanced"`` gives class c the weight ``n / (classes * count of c)``, as scikit-learn does.
     """
+    if isinstance(y, tuple):
+        raise ValueError(message("fit", "class_weight=None with several targets", weights, "give sample_weight"))
     labels = to_host(y)
     if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
         raise ValueError(

@@ -6,50 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from nnxp._backend import Array
 from nnxp._checks import Words, check_positive_int, message
 from nnxp.metrics import Metric
 from nnxp.training.arguments import check_batch_axis, check_loss, check_targets, resolve_all
-from nnxp.training.batches import ArrayData, IterableData, as_inputs, as_source
+from nnxp.training.batches import ArrayData, IterableData, as_inputs, as_source, several
 from nnxp.training.feeding import feed
+from nnxp.training.tallies import LossTally, Tally
 
 if TYPE_CHECKING:
     from nnxp.losses import LossFunction
     from nnxp.network import Network
 
-__all__ = ["Tally", "evaluate", "evaluate_data", "predict", "predict_proba"]
-
-
-class Tally:
-    """Metrics over many batches: their statistics are added up on the device and read once.
-
-    Parameters
-    ----------
-    net : Network
-        Whose device the sums are on.
-    metrics : sequence of Metric
-        What is measured.
-    """
-
-    def __init__(self, net: "Network", metrics: Sequence[Metric]) -> None:
-        self._net = net
-        self._metrics = metrics
-        self._totals: list[tuple[Array, ...] | None] = [None] * len(metrics)
-
-    def add(self, output: Array, target: Array) -> None:
-        """Count a batch."""
-        for i, metric in enumerate(self._metrics):
-            statistics = metric.statistics(output, target)
-            total = self._totals[i]
-            self._totals[i] = statistics if total is None else metric.add(total, statistics)
-
-    def results(self) -> dict[str, float]:
-        """Read the sums and finish each metric; NaN where nothing was counted."""
-        found = {}
-        for metric, totals in zip(self._metrics, self._totals, strict=True):
-            host = None if totals is None else [self._net.device.get(total) for total in totals]
-            found[metric.name] = float("nan") if host is None else float(metric.result(*host))
-        return found
+__all__ = ["evaluate", "evaluate_data", "predict", "predict_proba"]
 
 
 def evaluate(
@@ -82,7 +50,7 @@ def evaluate(
     Returns
     -------
     dict of str to float
-        ``{"loss": ..., "accuracy": ...}``.
+        ``{"loss": ..., "accuracy": ...}``; of a sum of losses each part too, under its name.
     """
     check_positive_int("evaluate", "batch_size", batch_size)
     check_batch_axis("evaluate", net)
@@ -104,45 +72,14 @@ def evaluate_data(
     """Evaluate data that is wrapped already."""
     mode = net.mode(training=False, keep_cache=False)
     tally = Tally(net, metrics)
-    values, weights = [], []
+    losses = None if loss is None else LossTally(net, loss)
     with closing(feed(net, loss, data, batch_size)) as batches:
         for inputs, target, weight in batches:
             output, _ = net.run(inputs, mode)
             tally.add(output, target)
-            if loss is not None:
-                value, _ = loss(output, target) if weight is None else loss(output, target, weight)
-                values.append(value)
-                weights.append(_denominator(loss, output, target, weight))
-    results = tally.results()
-    return results if loss is None else {"loss": _mean(net, loss, values, weights), **results}
-
-
-def _denominator(loss: "LossFunction", output: Array, target: Array, weight: Array | None) -> Any:
-    """Return what the loss divided its batch by, so that means of batches can be averaged exactly."""
-    rule = getattr(loss, "denominator", None)
-    return target.shape[0] if rule is None else rule(output, target, weight)
-
-
-def _mean(net: "Network", loss: "LossFunction", values: list[Any], weights: list[Any]) -> float:
-    host_values = to_floats(net, values)
-    if getattr(loss, "reduction", "mean") == "sum":
-        return float(host_values.sum())
-    host_weights = to_floats(net, weights)
-    # A batch without a single counted sample has a NaN for its mean, and no say.
-    counted = host_weights != 0
-    if not counted.any():
-        return float("nan")
-    return float(np.average(host_values[counted], weights=host_weights[counted]))
-
-
-def to_floats(net: "Network", values: list[Any]) -> np.ndarray[Any, Any]:
-    """Read many 0-d device arrays in one go; numbers among them pass."""
-    if not values or not net.device.owns(values[0]):
-        return np.array([float(v) for v in values])
-    xp = net.device.xp
-    with net.device.context():
-        stacked = xp.stack([xp.asarray(v) for v in values])
-    return np.asarray(net.device.get(stacked), dtype=np.float64)
+            if losses is not None:
+                losses.add(output, target, weight)
+    return ({} if losses is None else losses.results()) | tally.results()
 
 
 def predict(net: "Network", x: Any, *, batch_size: int = 1024) -> Any:
@@ -172,7 +109,7 @@ def predict(net: "Network", x: Any, *, batch_size: int = 1024) -> Any:
 
     if not isinstance(x, (tuple, list)) and not hasattr(x, "shape") and hasattr(x, "__iter__"):
         items = (item[0] if isinstance(item, (tuple, list)) else item for item in x)
-        return _joined([answer(as_inputs("predict", item)) for item in items])
+        return _joined([answer(as_inputs("predict", several(item))) for item in items])
     inputs = as_inputs("predict", x)
     n = inputs[0].shape[0]
     if any(part.shape[0] != n for part in inputs):

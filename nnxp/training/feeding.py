@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from nnxp._nested import leaves
 from nnxp.losses._inputs import is_integral
 from nnxp.training.batches import ArrayData, Batch, IterableData
 from nnxp.training.prefetch import ahead
@@ -26,6 +27,7 @@ def feed(
     data: ArrayData | IterableData,
     batch_size: int,
     shuffle: np.random.Generator | None = None,
+    skip: int = 0,
 ) -> Feed:
     """Return the batches of an epoch, on the network's device and in its dtypes; to be closed.
 
@@ -44,8 +46,10 @@ def feed(
         Samples a batch, of arrays.
     shuffle : Generator, optional
         Draws a new order, of arrays.
+    skip : int
+        How many batches to leave out at the beginning.
     """
-    batches = data.batches(batch_size, shuffle)
+    batches = data.batches(batch_size, shuffle, skip)
     group = data.group(batch_size)
     if not group:
         there = isinstance(data, ArrayData) and _is_there(net, loss, data)
@@ -66,15 +70,23 @@ def _is_there(net: "Network", loss: "LossFunction | None", data: ArrayData) -> b
     """Tell whether there is nothing to do: what a slice of the data passes as it is, every batch does."""
     batch = inputs, target, weight = data.head()
     found = put_batch(net, loss, batch)
-    return all(map(is_, (*found[0], *found[1:]), (*inputs, target, weight)))
+    return all(map(is_, leaves(found), leaves((inputs, target, weight))))
 
 
 def put_batch(net: "Network", loss: "LossFunction | None", batch: Any) -> Batch:
     """Bring a batch to the network's device: integers stay integers only where the loss takes labels."""
     inputs, target, weight = batch
     if target is not None:
-        labels = loss is None or getattr(loss, "accepts_indices", False)
-        target = net.device.put(target, "int64" if labels and is_integral(target) else net.dtype)
+        target = _put_target(net, target, loss is None or getattr(loss, "accepts_indices", False))
     if weight is not None:
         weight = net.device.put(weight, net.dtype)
     return tuple([net.put_input(x, i) for i, x in enumerate(inputs)]), target, weight
+
+
+def _put_target(net: "Network", target: Any, labels: bool | tuple[bool, ...]) -> Any:
+    """Bring a target, or several, to the device; `labels` may differ from one to the next."""
+    if isinstance(target, tuple):
+        each = labels if isinstance(labels, tuple) else (labels,) * len(target)
+        # How many there must be is the loss's to say.
+        return tuple([_put_target(net, part, i < len(each) and each[i]) for i, part in enumerate(target)])
+    return net.device.put(target, "int64" if labels and is_integral(target) else net.dtype)

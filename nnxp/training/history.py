@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from nnxp._checks import Words, message
 from nnxp._files import write_atomic
 from nnxp._table import Table
 
@@ -58,6 +59,27 @@ class History(Mapping[str, list[Any]]):
             self._columns.setdefault(name, []).append(value)
         self._batches.append(batch_loss)
         self.updates.append(len(batch_loss) + (self.updates[-1] if self.updates else 0))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return columns and batches as arrays, for `load_state_dict`."""
+        columns = {name: np.asarray(values) for name, values in self._columns.items()}
+        return {"columns": columns, "batch_loss": self.batch_loss, "updates": np.asarray(self.updates, dtype=np.int64)}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Take back what `state_dict` returned.
+
+        Raises
+        ------
+        ValueError
+            If the columns are others, or not of one length.
+        """
+        columns = {name: np.asarray(values).tolist() for name, values in state["columns"].items()}
+        updates, losses = np.asarray(state["updates"]).tolist(), np.asarray(state["batch_loss"], dtype=np.float64)
+        lengths = {len(values) for values in (*columns.values(), updates)}
+        if list(columns) != list(self._columns) or len(lengths) != 1 or (updates or [0])[-1] != len(losses):
+            what = f"columns {', '.join(self._columns)} of one length"
+            raise ValueError(message("History.load_state_dict", what, Words(", ".join(columns))))
+        self._columns, self.updates, self._batches = columns, updates, [losses]
 
     def rows(self) -> list[dict[str, Any]]:
         """Return one dictionary an epoch."""

@@ -1,6 +1,7 @@
 """A training run in progress: what callbacks see, and the hooks they may answer."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from nnxp.losses import LossFunction
     from nnxp.network import Network
     from nnxp.optimizers import Optimizer
+    from nnxp.training.passes import Passes
+    from nnxp.training.steps import Steps
 
 __all__ = ["MODES", "Callback", "Monitor", "Run"]
 
@@ -34,13 +37,28 @@ class Run:
     epochs : int
         How many epochs were asked for.
     updates : int or None
-        Batches in an epoch, if it is known.
+        Updates in an epoch, if it is known.
+    passes : Passes
+        The data, epoch by epoch, as often as one asks.
+    steps : Steps
+        What makes the updates.
     batch : tuple or None
         Inputs, target and weight of the batch in hand, on the device.
+    number : int
+        Which batch of its epoch that is; the one before the first is -1.
     value : array or None
         Its loss, on the device: reading it makes the host wait.
     row : dict
         The epoch that has just ended.
+    start : int
+        How many epochs the network had behind it when the run began.
+    resumed : bool
+        Whether the run goes on with what a checkpoint has kept of it; `net` and `history` are then as they were.
+    interrupted : str
+        What has been asked for from outside, such as by Ctrl-C; empty unless it was.
+    judged : callable
+        ``with run.judged():`` is a block in which the network has the weights that validation is to see: its own,
+        unless a callback that averages them offers others.
     """
 
     net: "Network"
@@ -50,21 +68,38 @@ class Run:
     updates: int | None
     columns: list[str]
     history: History = field(init=False)
+    passes: "Passes" = field(init=False)
+    steps: "Steps" = field(init=False)
     batch: tuple[tuple[Array, ...], Array, Array | None] | None = None
+    number: int = -1
     value: Array | None = None
     row: dict[str, Any] = field(default_factory=dict)
+    start: int = field(init=False)
+    resumed: bool = False
+    interrupted: str = ""
+    judged: Callable[[], AbstractContextManager[None]] = nullcontext
 
     def __post_init__(self) -> None:
         self.history = History(self.columns)
+        self.start = self.net.epoch
+
+    @property
+    def last_epoch(self) -> int:
+        """The number of the last epoch that was asked for."""
+        return self.start + self.epochs
 
     def stop(self, reason: str) -> None:
         """End the run after the step in hand, and say why."""
         self.history.stop_reason = self.history.stop_reason or reason
 
+    def interrupt(self, reason: str) -> None:
+        """End the run after the step in hand, which is finished; the run may be resumed as if nobody had asked."""
+        self.interrupted = self.interrupted or reason
+
     @property
     def stopped(self) -> bool:
         """Whether somebody has asked for the end."""
-        return bool(self.history.stop_reason)
+        return bool(self.history.stop_reason or self.interrupted)
 
 
 class Callback:
@@ -87,6 +122,22 @@ class Callback:
 
     def on_end(self, run: Run) -> None:
         """After the last epoch, however the run ended."""
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what it must remember to go on in another process.
+
+        Asked for at every checkpoint, after all hooks of that step or epoch. Names with None, booleans, numbers (NaN
+        and infinity too), strings, arrays on the host or on the network's device, and lists, tuples or dictionaries
+        of these. Nothing unless it answers; what its constructor was told need not be in it.
+        """
+        return {}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take back what `state_dict` returned: lists come as tuples, and arrays on the network's device.
+
+        Called when a run is resumed, after `on_start` (and, within an epoch, after `on_epoch_start`), so that what
+        they set anew is replaced; not called where nothing was kept.
+        """
 
 
 def hooks(callbacks: list[Callback], name: str) -> list[Callable[[Run], None]]:

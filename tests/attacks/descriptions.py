@@ -72,13 +72,14 @@ def whole(name: str, got: str, what: str = "a whole number") -> str:
 LINEAR = "Linear: expected out_features to be a whole number of at least 1, got "
 
 DESCRIPTIONS = [
-    Attack("newer_version", put(version=3), "expected a file of version 2, got 3; upgrade: pip install -U nnxp"),
+    Attack("newer_version", put(version=4), "expected a file of version 3, got 4; upgrade: pip install -U nnxp"),
     Attack("optimizer_of_number", put(version=2, optimizer=3), whole("optimizer", "3", "its name and start, or null")),
     Attack(
         "optimizer_of_text",
         put(version=2, optimizer={"name": "Adam", "start": "0"}),
         whole("optimizer", "{'name': 'Adam', 'start': '0'}", "its name and start, or null"),
     ),
+    Attack("run_of_text", put(version=3, optimizer=None, run="far"), "expected run to be an object or null, got 'far'"),
     Attack("no_version", lambda about: about.pop("version"), "expected a description with its version, got 0"),
     Attack("version_of_text", put(version="1"), "expected a description with its version, got '1'"),
     Attack("no_model", lambda about: about.pop("model"), "expected model to be a layer, got 'nothing'"),

@@ -12,7 +12,7 @@ import numpy as np
 from nnxp._backend.kernels.compiling import compiled_exactly
 from nnxp._backend.threads import for_each_piece
 
-__all__ = ["adadelta", "adagrad", "lion", "over_pieces", "rmsprop", "sgd", "sgd_with_momentum"]
+__all__ = ["adadelta", "adagrad", "lerp", "lion", "over_pieces", "rmsprop", "sgd", "sgd_with_momentum"]
 
 # What one thread does in about the time that it takes to wake another.
 _LEAST = 2**18
@@ -80,6 +80,18 @@ def _sgd_with_momentum(
         b = mu * buffer[i] + s * g
         buffer[i] = b
         theta[i] = old - r * (g + mu * b if nesterov else b)
+
+
+def lerp(average: Any, value: Any, weight: float) -> Any:
+    """Move an average towards a value."""
+    return over_pieces(_lerp, (average, value), (), (weight,))
+
+
+@compiled_exactly
+def _lerp(average: Any, value: Any, weight: float) -> None:
+    w = average.dtype.type(weight)
+    for i in range(average.size):
+        average[i] += w * (value[i] - average[i])
 
 
 def lion(

@@ -1,5 +1,6 @@
 """The written file as a whole: what it says of itself, its functions, ``predict``, the weights, and a small main."""
 
+import keyword
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -75,7 +76,7 @@ class Page:
 
     def _docstring(self, name: str, archive: str) -> str:
         needs = f"It needs NumPy, and {safe(archive)} beside it" if archive else "It needs NumPy and nothing else"
-        usage = [f"    from {name} import predict", ""] if name.isidentifier() else []
+        usage = [f"    from {name} import predict", ""] if name.isidentifier() and not keyword.iskeyword(name) else []
         lines = [
             "What a neural network predicts, in plain NumPy.",
             "",

@@ -1,5 +1,7 @@
 """Stop early, and keep the best."""
 
+from typing import Any
+
 from nnxp._backend import Array
 from nnxp._checks import check_choice, check_number, check_positive_int
 from nnxp.training.run import MODES, Callback, Monitor, Run
@@ -53,15 +55,34 @@ class EarlyStopping(Callback):
         self._monitor.start(run)
         self.best_epoch, self._waited, self._best = 0, 0, None
 
+    def on_epoch_start(self, run: Run) -> None:
+        """End a run that had lost patience when it was left."""
+        self._stop_if_patience_is_lost(run)
+
     def on_epoch_end(self, run: Run) -> None:
         """Keep the best weights, or lose patience."""
         if self._monitor.improved(run.row):
             self.best_epoch, self._waited = run.net.epoch, 0
-            self._best = run.net.snapshot() if self.restore_best else None
+            with run.judged():
+                self._best = run.net.snapshot() if self.restore_best else None
             return
         self._waited += 1
+        self._stop_if_patience_is_lost(run)
+
+    def _stop_if_patience_is_lost(self, run: Run) -> None:
         if self._waited >= self.patience:
             run.stop(f"{self._monitor.column} has not improved for {self.patience} epochs")
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the best value, its epoch and weights, and how long it is ago."""
+        return {
+            "best": self._monitor.best, "best_epoch": self.best_epoch, "waited": self._waited, "weights": self._best,
+        }  # fmt: skip
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take them back."""
+        self._monitor.best, self._best = float(state["best"]), state["weights"]
+        self.best_epoch, self._waited = int(state["best_epoch"]), int(state["waited"])
 
     def on_end(self, run: Run) -> None:
         """Put the best weights back."""

@@ -1,8 +1,9 @@
 """Lower the learning rate where progress ends."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
-from nnxp._checks import check_choice, check_number, check_positive_int, message
+from nnxp._checks import Words, check_choice, check_number, check_positive_int, message
 from nnxp.training.run import MODES, Callback, Monitor, Run
 
 __all__ = ["ReduceLROnPlateau"]
@@ -34,6 +35,8 @@ class ReduceLROnPlateau(Callback):
     ------
     ValueError
         If an argument is out of range, or the optimizer's rate is a schedule.
+    TypeError
+        If the optimizer has no rate, as LBFGS.
     """
 
     def __init__(
@@ -65,6 +68,9 @@ class ReduceLROnPlateau(Callback):
         """Begin anew; a rate that is a schedule already has someone who moves it."""
         self._monitor.start(run)
         self._waited = self._cooling = 0
+        if "lr" not in {field.name for field in fields(run.optimizer)}:  # type: ignore[arg-type]  # as below
+            what = "an optimizer with a learning rate"
+            raise TypeError(message("ReduceLROnPlateau", what, Words(type(run.optimizer).__name__)))
         if callable(run.optimizer.lr):
             raise ValueError(message("ReduceLROnPlateau", "an optimizer whose lr is a number", run.optimizer.lr))
 
@@ -82,3 +88,12 @@ class ReduceLROnPlateau(Callback):
             lower = max(lr * self.factor, self.min_lr)
             if lr - lower > self.eps:
                 run.optimizer = replace(run.optimizer, lr=lower)  # type: ignore[type-var]  # every optimizer is a dataclass
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the best value, and how long it waits and cools down."""
+        return {"best": self._monitor.best, "waited": self._waited, "cooling": self._cooling}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take them back."""
+        self._monitor.best = float(state["best"])
+        self._waited, self._cooling = int(state["waited"]), int(state["cooling"])
