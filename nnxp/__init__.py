@@ -1,8 +1,9 @@
 """Neural networks with explicit backpropagation on any Array API device.
 
 Layers, losses, optimizers, schedules and callbacks are here; the rest is found by module:
-``nnxp.benchmark``, ``nnxp.datasets``, ``nnxp.initializers``, ``nnxp.io``, ``nnxp.metrics``, ``nnxp.models``,
-``nnxp.plotting``, ``nnxp.random``. Everything is looked up in its room on first use, so ``import nnxp`` costs next to
+``nnxp.augmentations``, ``nnxp.benchmark``, ``nnxp.datasets``, ``nnxp.initializers``, ``nnxp.io``, ``nnxp.metrics``,
+``nnxp.models``, ``nnxp.plotting``, ``nnxp.random``; and, for other libraries, ``nnxp.report``, ``nnxp.search`` and
+``nnxp.sklearn``. Everything is looked up in its room on first use, so ``import nnxp`` costs next to
 nothing and ``nnxp --help`` need not wait for NumPy.
 """
 

@@ -197,3 +197,12 @@ def test_a_damaged_archive_ends_in_arrays_or_a_format_error(path, compression, p
     except FormatError as error:
         found = error
     assert str(path) in str(found) if isinstance(found, FormatError) else [len(a) for a in found] == [8, 8, 2, 2]
+
+
+def test_a_target_beyond_float32_does_not_become_infinite(tmp_path):
+    path = tmp_path / "a.npz"
+    np.savez(path, x=np.zeros((5, 2)), y=np.array([1e300, 1, 2, 3, 4]))
+    with pytest.raises(
+        FormatError, match="^load_npz: expected finite float32 numbers as y in .*, got 'infinity or NaN'$"
+    ):
+        load_npz(path)

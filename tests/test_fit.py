@@ -37,6 +37,7 @@ from nnxp import (
 )
 from nnxp._backend import namespace
 from nnxp.training import Run
+from nnxp.training.batches import ArrayData, class_weights
 from tests.backends import DEVICES, Backend, assert_close, missing
 
 RNG = np.random.default_rng(0)
@@ -281,6 +282,20 @@ def test_class_weights_are_sample_weights() -> None:
     train(balanced, class_weight="balanced")
     train(net := network(), sample_weight=(40 / (3 * counts))[LABELS])
     np.testing.assert_array_equal(balanced.theta, net.theta)
+
+
+def test_balanced_weights_count_what_is_trained_on() -> None:
+    labels = np.repeat([0, 1, 2], [50, 49, 1])
+    rows = np.concatenate([np.arange(10), np.arange(50, 90)])
+    weights = class_weights(labels, "balanced", None, rows)
+    np.testing.assert_allclose(weights[[0, 50]], [50 / (2 * 10), 50 / (2 * 40)])
+    x = np.arange(100.0)[:, None] / 100
+    net, other = Network(Linear(1, 3), seed=0), Network(Linear(1, 3), seed=0)
+    options = {"loss": CrossEntropyLoss(), "optimizer": SGD(), "validation": 0.5, "verbose": False}
+    trained = ArrayData((x,), labels).split(0.5, net.seed)[0].indices
+    net.fit(x, labels, class_weight="balanced", **options)
+    other.fit(x, labels, sample_weight=class_weights(labels, "balanced", None, trained), **options)
+    np.testing.assert_array_equal(net.theta, other.theta)
 
 
 def test_class_weights_may_meet_labels_on_the_device(backend: Backend) -> None:

@@ -37,6 +37,10 @@ FORBIDDEN_CALLS = {
 # They import by a name of a closed table in the code itself.
 IMPORTERS = {"__init__.py", "_lazy.py", "_backend/dispatch.py", "_backend/kernels/path.py"}
 
+# It runs the script that it has just written, out of the package's own text and a layer's, to see that it shows what
+# was found; of files it reads nothing.
+REPLAYER = "training/callbacks/nan/recording.py"
+
 
 def offences(source: str) -> Iterator[str]:
     for node in ast.walk(ast.parse(source)):
@@ -58,7 +62,8 @@ def offences(source: str) -> Iterator[str]:
 @pytest.mark.parametrize("source", SOURCES)
 def test_the_package_neither_unpickles_nor_evaluates_nor_imports_by_a_value(source: str) -> None:
     found = set(offences((PACKAGE / source).read_text()))
-    assert found - ({"calls import_module"} if source in IMPORTERS else set()) == set()
+    allowed = {"calls import_module"} if source in IMPORTERS else set()
+    assert found == ({"calls exec", "calls compile"} if source == REPLAYER else found & allowed)
 
 
 OFFENCES = [

@@ -38,6 +38,10 @@ X, Y, X_TEST, Y_TEST = datasets.digits(test=0.2, seed=0)
 LOSS = CrossEntropyLoss()
 
 
+def below_zero(output: Any, target: Any) -> Any:
+    return -1.0, 0.0 * output
+
+
 def network(device: Any = "cpu") -> Network:
     return Network(Sequential(Linear(64, 32), ReLU(), Linear(32, 10)), device=device, seed=0)
 
@@ -262,6 +266,11 @@ def test_the_aids_work_together(tmp_path: Path) -> None:
             lambda: overfit_one_batch(network(), X, Y, loss=LOSS, optimizer=Adam(), bound=math.nan),
             ValueError,
             "overfit_one_batch: expected bound in (-inf, inf), got nan",
+        ),
+        (
+            lambda: overfit_one_batch(network(), X, Y, loss=below_zero, optimizer=Adam()),
+            ValueError,
+            "overfit_one_batch: expected a bound with a loss that may be below 0, got None",
         ),
     ],
 )

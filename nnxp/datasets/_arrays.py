@@ -71,7 +71,13 @@ def _words(x: HostArray) -> str:
 def _as_target(where: str, path: FilePath, name: str, y: HostArray) -> HostArray:
     """Return labels (n,) as int64, or numbers as float32 with at least one axis beside the samples."""
     if y.dtype.kind == "f":
-        return (y if y.ndim > 1 else y[:, None]).astype(np.float32, copy=False)
+        with np.errstate(over="ignore"):
+            numbers = (y if y.ndim > 1 else y[:, None]).astype(np.float32, copy=False)
+        if not np.isfinite(numbers).all():
+            raise FormatError(
+                message(where, f"finite float32 numbers as {name} in {os.fspath(path)}", "infinity or NaN")
+            )
+        return numbers
     labels = y.reshape(len(y), -1).astype(np.int64)
     if labels.shape[1] != 1 or labels.min() < 0:
         got = f"{y.dtype} of shape {y.shape}" if labels.shape[1] != 1 else labels.min()

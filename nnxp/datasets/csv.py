@@ -100,7 +100,7 @@ def load_csv(
     -------
     CsvData
         A target of words, or of whole numbers with at most 100 distinct values, is made of classes; any other is a
-        number to predict.
+        number to predict, and a word among such numbers is an error.
 
     Raises
     ------

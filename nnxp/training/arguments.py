@@ -158,7 +158,7 @@ def weighted(
     if isinstance(data, IterableData):
         hint = "yield (x, y, weight)"
         raise ValueError(message("fit", "class_weight=None with an iterable", class_weight, hint))
-    return replace(data, weight=class_weights(data.target, class_weight, data.weight))
+    return replace(data, weight=class_weights(data.target, class_weight, data.weight, data.indices))
 
 
 def check_source(data: ArrayData | IterableData, epochs: int) -> None:

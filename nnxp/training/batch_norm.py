@@ -59,7 +59,7 @@ def has_statistics(net: "Network") -> bool:
 
 def _buffers(net: "Network") -> dict[str, float]:
     """Return the names of the statistics that move, and what they begin with."""
-    found = {}
+    found: dict[str, float] = {}
     for node in net.nodes:
         if isinstance(node.layer, _KINDS) and node.layer.track_running_stats:
             specs = node.layer.buffers(node.in_shape).items()

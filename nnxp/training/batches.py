@@ -219,10 +219,13 @@ def cutter(x: Any, order: np.ndarray[Any, Any] | None = None) -> Callable[[slice
     return gather
 
 
-def class_weights(y: Any, weights: Mapping[int, float] | str, sample_weight: Any) -> np.ndarray[Any, Any]:
+def class_weights(
+    y: Any, weights: Mapping[int, float] | str, sample_weight: Any, rows: Any = None
+) -> np.ndarray[Any, Any]:
     """Turn weights by class into weights by sample, times `sample_weight`.
 
-    ``"balanced"`` gives class c the weight ``n / (classes * count of c)``, as scikit-learn does.
+    ``"balanced"`` gives class c the weight ``n / (classes * count of c)``, as scikit-learn does, counted in the rows
+    that are trained on.
     """
     if isinstance(y, tuple):
         raise ValueError(message("fit", "class_weight=None with several targets", weights, "give sample_weight"))
@@ -231,9 +234,11 @@ def class_weights(y: Any, weights: Mapping[int, float] | str, sample_weight: Any
         raise ValueError(
             message("fit", "integer labels of shape (n,) with class_weight", Words(f"{labels.dtype} {labels.shape}"))
         )
-    classes, positions, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    classes, positions = np.unique(labels, return_inverse=True)
     if weights == "balanced":
-        values = len(labels) / (len(classes) * counts)
+        ours = positions if rows is None else positions[rows]
+        counts = np.bincount(ours, minlength=len(classes))
+        values = len(ours) / (np.count_nonzero(counts) * np.maximum(counts, 1))
     elif isinstance(weights, Mapping):
         values = np.array([float(weights.get(int(c), 1.0)) for c in classes])
     else:

@@ -67,6 +67,8 @@ class _Watch(Callback):
         net, loss = run.net, float(run.net.device.get(run.value))
         if not self.losses:
             self.still = not np.any(net.device.get(net.gradient))
+            if self.bound is None and loss < 0.0:
+                raise ValueError(message("overfit_one_batch", "a bound with a loss that may be below 0", None))
             self.bound = _SHARE * loss if self.bound is None else self.bound
         self.losses.append(loss)
         if not math.isfinite(loss) or loss <= self.bound:  # type: ignore[operator]  # the first loss gave it
@@ -101,7 +103,7 @@ def overfit_one_batch(
         How many samples.
     bound : float, optional
         The loss that is to be reached; None takes a hundredth of the first. A loss that cannot come near 0, because
-        labels are smoothed, say, needs one.
+        labels are smoothed, say, or that goes below it, needs one.
 
     Returns
     -------
