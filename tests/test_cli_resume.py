@@ -149,7 +149,7 @@ def test_history_grows_with_every_epoch(tmp_path: Path, monkeypatch: pytest.Monk
 )
 def test_what_is_the_run_s_own_may_not_be_told_again(option: str, whole: Path) -> None:
     expected = (
-        "train: expected no more than DATA, --device, --epochs, --threads and --verbose with --resume, "
+        "train: expected no more than DATA, --device, --epochs, --threads, --verbose and --report with --resume, "
         f"got '{option.partition('=')[0]}'"
     )
     assert mistake("train", "--resume", whole, option) == expected

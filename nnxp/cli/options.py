@@ -234,13 +234,21 @@ Out = Annotated[
         rich_help_panel=_OUTPUT,
     ),
 ]
+ReportPage = Annotated[
+    bool,
+    typer.Option(
+        "--report",
+        help="Write report.html into the run's folder at the end, as nnxp report does.",
+        rich_help_panel=_OUTPUT,
+    ),
+]
 Resume = Annotated[
     Path | None,
     typer.Option(
         "--resume",
         metavar="RUN",
         help="Go on with the run in this folder as if it had never stopped; --epochs may take it further. Beside it "
-        "DATA, --device, --threads and --verbose may be told again, and all else is the run's.",
+        "DATA, --device, --threads, --verbose and --report may be told again, and all else is the run's.",
         rich_help_panel=_OUTPUT,
     ),
 ]

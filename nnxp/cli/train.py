@@ -1,10 +1,11 @@
 """``nnxp train``: the options; the work is in `nnxp.cli._train`."""
 
 from enum import Enum
+from pathlib import Path
 
 import typer
 
-from nnxp._checks import message
+from nnxp._checks import Words, message
 from nnxp.cli import options as o
 from nnxp.cli._reading import Reading
 from nnxp.cli.choices import Activation, Dtype, LossName, OptimizerName
@@ -14,7 +15,7 @@ __all__ = ["train"]
 
 
 # What may be told together with --resume.
-_AGAIN = {"data", "device", "epochs", "threads", "verbose", "resume"}
+_AGAIN = {"data", "device", "epochs", "threads", "verbose", "report", "resume"}
 
 
 def train(
@@ -45,6 +46,7 @@ def train(
     seed: o.Seed = 0,
     threads: o.Threads = None,
     out: o.Out = None,
+    report: o.ReportPage = False,
     resume: o.Resume = None,
     force: o.Force = False,
     verbose: o.Verbose = None,
@@ -57,20 +59,21 @@ def train(
     with at most 100 distinct values, is made of classes. Missing cells and features made of words are refused unless
     --missing and --categories say what to do. Where the data have no test part, a fifth is set aside.
     """
-    from nnxp.cli._train import run
-
+    folder = out if resume is None else resume
+    if report and folder is None:
+        raise ValueError(message("train", "--out RUN with --report", Words("none")))
     if resume is not None:
         from nnxp.cli._resume import Told, find_settings
 
         told = {name for name in ctx.params if _is_told(ctx, name)}
         if unknown := sorted(told - _AGAIN):
-            what = "no more than DATA, --device, --epochs, --threads and --verbose with --resume"
+            what = "no more than DATA, --device, --epochs, --threads, --verbose and --report with --resume"
             raise ValueError(message("train", what, f"--{unknown[0].replace('_', '-')}"))
         again = Told(
             data=data if "data" in told else None, device=device, epochs=epochs if "epochs" in told else None,
             threads=threads, verbose=verbose,
         )  # fmt: skip
-        return run(find_settings(resume, again))
+        return _run(find_settings(resume, again), folder if report else None)
     settings = Settings(
         data=data, target=target, device=device, dtype=dtype, model=check_model(model),
         hidden=parse_hidden(hidden), activation=activation,
@@ -80,7 +83,19 @@ def train(
         reading=Reading(missing=missing, categories=categories, unseen=unseen, decimal=decimal, size=size),
         augment=augment,
     )  # fmt: skip
-    return run(settings)
+    return _run(settings, folder if report else None)
+
+
+def _run(settings: Settings, reported: Path | None) -> int:
+    """Train, and write the page of a run whose folder is given."""
+    from nnxp.cli._train import run
+
+    status = run(settings)
+    if reported is not None:
+        from nnxp.cli._report_page import report_run
+
+        report_run(reported, None, watch=False, open_page=False, force=False)
+    return status
 
 
 def _is_told(ctx: typer.Context, name: str) -> bool:
