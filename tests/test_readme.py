@@ -6,12 +6,20 @@ import contextlib
 import doctest
 import io
 import re
+import runpy
+import shlex
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
+import onnxruntime
 import pytest
+
+import nnxp
+from nnxp.datasets.rows import load_all
+from tests.cli_runs import nnxp as command_line
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -38,6 +46,24 @@ def test_every_command_is_one_that_there_is() -> None:
     assert listed == set(commands)
 
 
+def test_the_tour_of_a_run_ends_in_files_that_others_answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    tour = README.partition("From a run to a page in the browser")[2].partition("```console")[2].partition("```")[0]
+    commands = [line[2:] for line in tour.strip().splitlines()]
+    assert len(commands) == 5
+    for command in commands:
+        command_line(*shlex.split(command, comments=True)[1:])
+    assert "It trained 60 epochs" in (tmp_path / "run" / "report.html").read_text()
+    written = np.loadtxt("predictions.csv", delimiter=",", skiprows=1)
+    x, y = load_all("digits", classes=tuple(range(10)))
+    assert y is not None
+    _, p = onnxruntime.InferenceSession("digits.onnx").run(None, {"input": x})
+    np.testing.assert_allclose(runpy.run_path("predict.py")["predict_proba"](x), p, atol=1e-5)
+    np.testing.assert_allclose(written[:, 1:], p, atol=1e-5)
+    np.testing.assert_array_equal(written[:, 0], p.argmax(axis=1))
+    assert (p.argmax(axis=1) == y).mean() > 0.97
+
+
 def test_the_two_commands_are_what_ci_runs() -> None:
     ci = (ROOT / ".ci" / "run").read_text()
     commands = re.findall(r"^\$ (python3 -m venv.*)$", README, re.MULTILINE)
@@ -61,7 +87,6 @@ def test_every_requirement_and_every_extra_is_named() -> None:
 
 
 def test_the_lists_of_what_there_is_are_complete() -> None:
-    import nnxp
     from nnxp.layers import Layer
     from nnxp.losses import Loss
     from nnxp.optimizers import Optimizer
