@@ -223,6 +223,33 @@ def test_products_without_numba_are_cut_by_either_side(
             assert PATHS["matmul"](*arguments) is NotImplemented
 
 
+def test_without_numba_no_product_of_a_step_is_left_to_blas_s_own_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They spin for a while after each, on the cores that ours want."""
+    monkeypatch.setattr(threads._team, "count", 2)
+    net = Network(Sequential(Linear(784, 1024), ReLU(), Linear(1024, 10)), seed=0)
+    x, labels = np.ones((256, 784), "float32"), np.arange(256) % 10
+    seen: list[tuple[int, set[int]]] = []
+    multiply = np.matmul
+
+    def spy(a: Any, b: Any, out: Any = None) -> Any:
+        seen.append((a.size * b.shape[1], {blas.get_num_threads() for blas in threads.blas_libraries()}))
+        return multiply(a, b, out=out)
+
+    before = [blas.get_num_threads() for blas in threads.blas_libraries()]
+    monkeypatch.setattr(np, "matmul", spy)
+    try:
+        for blas in threads.blas_libraries():
+            blas.set_num_threads(2)
+        with no_numba():
+            y, cache = net.forward(x, training=True)
+            net.backward(cache, CrossEntropyLoss()(y, labels)[1])
+    finally:
+        for blas, number in zip(threads.blas_libraries(), before, strict=True):
+            blas.set_num_threads(number)
+    assert len(seen) >= 5
+    assert all(used == {1} for work, used in seen if work >= 2**18)
+
+
 def test_a_wrongly_shaped_gradient_of_a_small_stack_is_refused() -> None:
     net = Network(STACKS[2], seed=0)
     with no_numba():

@@ -121,7 +121,7 @@ def test_formulas_are_written_in_the_standard_alone(room: str) -> None:
 ORDER = [
     ["cli"],
     ["report", "sklearn", "search"],
-    ["benchmark", "io", "training", "checking", "comparison", "explanation", "plotting", "summary"],
+    ["_trial", "benchmark", "io", "training", "checking", "comparison", "explanation", "plotting", "summary"],
     ["network", "probe"],
     ["augmentations", "datasets", "metrics", "models", "_parameters", "_stretches"],
     ["layers", "losses", "optimizers", "schedules"],

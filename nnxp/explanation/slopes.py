@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from nnxp.checking import _Trial, relative
+from nnxp._trial import ROUNDING, Trial, relative
 from nnxp.explanation.listening import Push, Visit, Visits
 from nnxp.network import Network
 from nnxp.random import generator
@@ -16,8 +16,8 @@ __all__ = ["RTOL", "Slope", "Slopes", "hosts"]
 
 Host = np.ndarray[Any, Any]
 
-# How far the two may be apart, as a share of the larger; and what rounding does to a loss.
-RTOL, ROUNDING = 1e-5, 2e-15
+# How far the two may be apart, as a share of the larger.
+RTOL = 1e-5
 # A kink that is near, but not at the point itself, lies outside of a smaller step.
 STEPS = (1e-5, 1e-6, 1e-7)
 # How far the slopes on both sides are apart, as a share of the larger, where there is a kink.
@@ -74,7 +74,7 @@ def hosts(get: Any, value: Any) -> Any:
     return None if value is None else np.array(get(value))
 
 
-class Slopes(_Trial):
+class Slopes(Trial):
     """The loss on a float64 copy, whose parameters, inputs and layers' inputs can be moved.
 
     Parameters

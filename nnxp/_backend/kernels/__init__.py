@@ -30,6 +30,7 @@ PATHS: dict[str, Path] = {
         Path("gradient_norm", "clipping", least=2**15, compiled=False),
         Path("scale_gradient", "clipping", least=2**15, compiled=False),
         Path("cut_gradient", "clipping", least=2**12, compiled=False),
+        # From a small first factor on: without Numba, one product left to BLAS's threads has them spin beside ours.
         Path("matmul", "matmul", least=2**8, numpy="matmul_pieces"),
         Path("affine", "matmul", least=2**8, numpy="matmul_pieces"),
         Path("stack_forward", "stack", least=0, numpy="stack_numpy"),
