@@ -66,7 +66,7 @@ def test_predictions_fill_holes_and_take_words_that_are_new(cars: tuple[Path, Pa
 def test_a_row_that_training_would_drop_is_not_predicted_in_silence(cars: tuple[Path, Path], tmp_path: Path) -> None:
     path = tmp_path / "new.csv"
     path.write_text("colour,doors,price\nred,3,\n")
-    hint = "missing='drop', 'mean', 'median', 'most_frequent' or a number says what to do (--missing)"
+    hint = "in training, missing='drop', 'mean', 'median', 'most_frequent' or a number says what to do (--missing)"
     assert mistake("predict", cars[0], path) == (
         f"load_all: expected a number in {path}, line 2, column 'price', got ''; {hint}"
     )

@@ -97,7 +97,7 @@ def test_spellings_of_one_number_are_one_class(read):
     assert data.y.tolist() == [1, 1, 0]
 
 
-MISSING = "; missing='drop', 'mean', 'median', 'most_frequent' or a number says what to do (--missing)"
+MISSING = "; in training, missing='drop', 'mean', 'median', 'most_frequent' or a number says what to do (--missing)"
 WORDS = "; categories='one-hot' or 'ordinal' makes numbers of words (--categories)"
 NO_TARGET = "; missing='drop' leaves rows without one out (--missing drop)"
 UTF8 = "; save it as UTF-8"

@@ -103,7 +103,10 @@ def test_an_order_of_words_can_be_told(read: Any) -> None:
     text = "size,t\nL,0\nS,1\nM,0\nS,1\n"
     assert read(text, categories="ordinal").x.ravel().tolist() == [0, 2, 1, 2]
     assert read(text, categories={"size": ["S", "M", "L"]}).x.ravel().tolist() == [2, 0, 1, 0]
-    with pytest.raises(FormatError, match=r"line 2, column 'size', got 'L'; unseen='other' takes any other as one$"):
+    with pytest.raises(
+        FormatError,
+        match=r"line 2, column 'size', got 'L'; in training, unseen='other' takes any other as one \(--unseen\)$",
+    ):
         read(text, categories={"size": ["S", "M"]})
     assert read(text, categories={"size": ["S", "M"]}, unseen="other").x.ravel().tolist() == [2, 0, 1, 0]
 
@@ -181,7 +184,7 @@ def test_a_column_without_a_name_is_called_by_its_place(read: Any) -> None:
     assert read(",a,t\n0,1,2\n").feature_names == ("column 1", "a")
 
 
-MISSING = "missing='drop', 'mean', 'median', 'most_frequent' or a number says what to do (--missing)"
+MISSING = "in training, missing='drop', 'mean', 'median', 'most_frequent' or a number says what to do (--missing)"
 
 
 @pytest.mark.parametrize(
@@ -282,7 +285,7 @@ def test_columns_without_names_are_found_by_their_places(read: Any) -> None:
 
 def test_a_word_that_is_new_is_refused_or_another_one(read: Any, tmp_path: Path) -> None:
     text = "colour,doors,price,sold\npink,4,1,no\n"
-    said = f"load_csv: expected one of the categories blue, green, dark, red in {tmp_path}/a.csv, line 2, column 'colour', got 'pink'; unseen='other' takes any other as one"
+    said = f"load_csv: expected one of the categories blue, green, dark, red in {tmp_path}/a.csv, line 2, column 'colour', got 'pink'; in training, unseen='other' takes any other as one (--unseen)"
     with pytest.raises(FormatError, match=f"^{re.escape(said)}$"):
         read(text, table=read(CARS, **OPTIONS).table)
     assert read(text, table=read(CARS, **OPTIONS, unseen="other").table).x.tolist() == [[0, 0, 0, 4, 1]]
@@ -294,7 +297,7 @@ def test_what_was_not_missing_in_training_may_be_missing_later_only_if_it_was_to
     full, holed = "a,b,t\n1,2,0\n3,4,1\n", "a,b,t\n1,,0\n"
     assert read(holed, table=read(full, missing="mean").table).x.tolist() == [[1, 3]]
     assert read(holed + "5,6,1\n", table=read(full, missing="drop").table).x.tolist() == [[5, 6]]
-    with pytest.raises(FormatError, match=r"line 2, column 'b', got ''; missing='drop'"):
+    with pytest.raises(FormatError, match=r"line 2, column 'b', got ''; in training, missing='drop'"):
         read(holed, table=read(full).table)
 
 

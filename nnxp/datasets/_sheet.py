@@ -15,7 +15,7 @@ from nnxp.datasets._head import Head
 from nnxp.datasets._reading import FilePath, open_limited
 from nnxp.errors import FormatError
 
-FILL = "missing='drop', 'mean', 'median', 'most_frequent' or a number says what to do (--missing)"
+FILL = "in training, missing='drop', 'mean', 'median', 'most_frequent' or a number says what to do (--missing)"
 _MOST_WORDS = 1000
 
 
@@ -173,7 +173,7 @@ class _Reader:
             return plan.other
         if plan.closed:
             some = ", ".join(list(words)[:10]) + (", ..." if len(words) > 10 else "")
-            hint = "unseen='other' takes any other as one"
+            hint = "in training, unseen='other' takes any other as one (--unseen)"
             raise self._error(line, j, f"one of the categories {some}", cell, hint)
         if len(words) >= _MOST_WORDS:
             hint = "leave out a column that names each row, or is free text"
