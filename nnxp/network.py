@@ -252,10 +252,10 @@ class Network:
             self._store.lr_scales[name] = float(factor)
         self._store.rebuild()
 
-    def advance(self) -> None:
-        """Count an update of `theta`: caches from before it are refused from now on."""
-        self.step += 1
-        self._version += 1
+    def advance(self, updates: int = 1) -> None:
+        """Count updates of `theta`: caches from before them are refused from now on."""
+        self.step += updates
+        self._version += updates
 
     # -- forward and backward --------------------------------------------------------------------
 

@@ -69,10 +69,10 @@ class Optimizer:
         """Tell whether the network's state is this optimizer's own."""
         return net.optimizer_name == type(self).__name__ and net.optimizer_state.keys() == self.initial_state().keys()
 
-    def rate(self, net: "Network") -> float:
-        """Return the learning rate of the network's next update."""
+    def rate(self, net: "Network", ahead: int = 0) -> float:
+        """Return the learning rate of the network's next update, or of one that lies so many further ahead."""
         if callable(self.lr):
-            return float(self.lr(net.step - net.optimizer_start if self.owns(net) else 0))
+            return float(self.lr((net.step - net.optimizer_start if self.owns(net) else 0) + ahead))
         return float(self.lr)
 
     def update(self, net: "Network") -> None:
