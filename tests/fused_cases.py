@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+import nnxp
 from nnxp import CrossEntropyLoss
 from nnxp.layers.pooling.axis import Axis
 from nnxp.layers.pooling.grid import Grid
@@ -16,6 +17,9 @@ from nnxp.layers.recurrent.gru import GRURule
 from nnxp.layers.recurrent.lstm import LSTMRule
 from nnxp.layers.recurrent.rnn import RULES
 from nnxp.layers.windows import Window
+
+for _name in nnxp.__all__:
+    getattr(nnxp, _name)  # what is not loaded has no plain functions to be found
 
 Draw = Callable[..., Any]
 

@@ -294,9 +294,14 @@ def test_batches_that_need_nothing_are_passed_on(backend: Backend, monkeypatch: 
     net = network(backend.device)
     calls: list[int] = []
     monkeypatch.setattr(type(net), "put_input", lambda self, x, i=0: calls.append(i) or self.device.put(x, self.dtype))
-    train(net, x, y)
+
+    class EachStep(Callback):  # what is looked at step by step comes batch by batch
+        def on_step(self, run: Run) -> None:
+            assert run.batch is not None
+
+    train(net, x, y, callbacks=[EachStep()])
     assert len(calls) == 3  # the first row of every epoch tells
-    train(network(backend.device), backend.put(X, "float64"), y)
+    train(network(backend.device), backend.put(X, "float64"), y, callbacks=[EachStep()])
     assert len(calls) == 3 + 3 + 9
 
 

@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 import pytest
 
-import nnxp
 from nnxp import Adam, CrossEntropyLoss, Linear, Network, ReLU, Sequential, Sigmoid, Tanh
 from nnxp._backend import matmul, team, threads
 from nnxp._backend.fused import SPECIFICATIONS
@@ -27,9 +26,6 @@ from nnxp.layers.layer import Mode
 from nnxp.layers.recurrent.rnn import RULES
 from tests.backends import assert_close, no_numba
 from tests.fused_cases import CASES, FusedCase
-
-for _name in nnxp.__all__:
-    getattr(nnxp, _name)  # what is not loaded has not been marked yet
 
 needs_numba = pytest.mark.skipif(not numba_is_here(), reason="Numba is not installed")
 pytestmark = pytest.mark.skipif(not FASTER, reason="NNXP_FAST=0 is set")
@@ -94,9 +90,10 @@ def holds(case: FusedCase, dtype: str, monkeypatch: pytest.MonkeyPatch) -> bool:
 
 
 def test_every_path_has_a_case_and_a_plain_function() -> None:
-    # Stacks are held against their layers below, since their caches are of two kinds; and products against NumPy's.
-    assert {case.name for case in CASES} | {"stack_forward", "stack_backward", "matmul"} == set(PATHS)
-    assert set(PATHS) <= {*SPECIFICATIONS, "matmul"}
+    # Stacks are held against their layers below, since their caches are of two kinds; products against NumPy's, and
+    # whole updates against steps.
+    assert {case.name for case in CASES} | {"stack_forward", "stack_backward", "matmul", "descend"} == set(PATHS)
+    assert set(PATHS) <= {*SPECIFICATIONS, "matmul", "descend"}
 
 
 # -- stacks of Linear layers and activations ---------------------------------------------------------

@@ -91,14 +91,17 @@ class Adam(Optimizer):
         self, theta: Array, gradient: Array, state: dict[str, Array], lr: Any, t: Any, weight_decay: float
     ) -> None:
         """Move one run, in place; see `Optimizer.step_run`."""
+        mean, square, largest = state["exp_avg"], state["exp_avg_sq"], state.get("max_exp_avg_sq")
+        adam(theta, gradient, mean, square, largest, *self.numbers(lr, t, weight_decay))
+
+    def numbers(self, lr: Any, t: Any, weight_decay: float) -> tuple[Any, ...]:
+        """Return what the function of update `t` takes behind the vectors."""
         beta1, beta2 = self.betas
         keep = 1.0 - lr * weight_decay if self._decoupled else 1.0
         # Both corrections of the bias, gathered into two numbers instead of two passes over the vectors.
         root = (1.0 - beta2**t) ** 0.5
-        adam(
-            theta, gradient, state["exp_avg"], state["exp_avg_sq"], state.get("max_exp_avg_sq"),
-            beta1, beta2, self.eps * root, lr * root / (1.0 - beta1**t), keep, 0.0 if self._decoupled else weight_decay,
-        )  # fmt: skip
+        rate = lr * root / (1.0 - beta1**t)
+        return beta1, beta2, self.eps * root, rate, keep, 0.0 if self._decoupled else weight_decay
 
 
 @dataclass(frozen=True)

@@ -89,11 +89,14 @@ class SGD(Optimizer):
         self, theta: Array, gradient: Array, state: dict[str, Array], lr: Any, t: Any, weight_decay: float
     ) -> None:
         """Move one run, in place; see `Optimizer.step_run`."""
-        if self.momentum:
-            buffer, share = state["momentum_buffer"], self._share(t) if self.dampening else 1.0
-            sgd_with_momentum(theta, gradient, buffer, lr, self.momentum, share, self.nesterov, weight_decay)
-        else:
-            sgd(theta, gradient, lr, weight_decay)
+        update: Any = sgd_with_momentum if self.momentum else sgd
+        update(theta, gradient, *state.values(), *self.numbers(lr, t, weight_decay))
+
+    def numbers(self, lr: Any, t: Any, weight_decay: float) -> tuple[Any, ...]:
+        """Return what the function of update `t` takes behind the vectors."""
+        if not self.momentum:
+            return lr, weight_decay
+        return lr, self.momentum, self._share(t) if self.dampening else 1.0, self.nesterov, weight_decay
 
     def _share(self, t: Any) -> Any:
         """Return how much of a gradient goes into the buffer: all of the first."""

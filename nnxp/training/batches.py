@@ -17,7 +17,7 @@ from nnxp.training.frames import from_frame, is_frame
 from nnxp.training.memory_maps import map_behind, row_reader
 from nnxp.training.prefetch import Prefetch, own
 
-__all__ = ["ArrayData", "Batch", "IterableData", "as_data", "as_source", "class_weights"]
+__all__ = ["ArrayData", "Batch", "IterableData", "as_data", "as_source", "class_weights", "part"]
 
 Batch = tuple[tuple[Any, ...], Any, Any]  # inputs, target or None, sample weight or None
 
@@ -76,19 +76,21 @@ class ArrayData:
 
     def head(self) -> Batch:
         """Return the first row, if there is one, as a batch of views."""
-        first = slice(1)
-        return tuple([x[first, ...] for x in self.inputs]), cutter(self.target)(first), cutter(self.weight)(first)
+        return part((self.inputs, self.target, self.weight), slice(1))
 
     def batches(
-        self, batch_size: int, shuffle: np.random.Generator | None = None, skip: int = 0
+        self, batch_size: int, shuffle: np.random.Generator | None = None, skip: int = 0, together: int = 1
     ) -> Generator[Batch, None, None]:
-        """Cut into batches, the last one as short as it comes; the first `skip` of them are left out."""
+        """Cut into batches, the last one as short as it comes; the first `skip` of them are left out.
+
+        They come so many `together`, one behind the other in arrays that hold them all.
+        """
         n = len(self)
         order = self.order(shuffle)
         inputs = [cutter(x, order) for x in self.inputs]
         target, weight = cutter(self.target, order), cutter(self.weight, order)
-        for start in range(skip * batch_size, n, batch_size):
-            rows = slice(start, min(start + batch_size, n))
+        for start in range(skip * batch_size, n, together * batch_size):
+            rows = slice(start, min(start + together * batch_size, n))
             yield tuple([cut(rows) for cut in inputs]), target(rows), weight(rows)
 
     def order(self, shuffle: np.random.Generator | None = None) -> np.ndarray[Any, Any] | None:
@@ -127,10 +129,10 @@ class IterableData:
         return length_hint(self.source) or None
 
     def batches(
-        self, batch_size: int, shuffle: np.random.Generator | None = None, skip: int = 0
+        self, batch_size: int, shuffle: np.random.Generator | None = None, skip: int = 0, together: int = 1
     ) -> Generator[Batch, None, None]:
         """Pass the batches on as they come, those without samples left out, and the first `skip` of the others."""
-        del batch_size, shuffle
+        del batch_size, shuffle, together
         for item in map(own, self.source) if self.ahead else self.source:
             if not isinstance(item, (tuple, list)) or not 2 <= len(item) <= 3:
                 raise TypeError(message("fit", "batches (x, y) or (x, y, weight)", Words(type(item).__name__)))
@@ -140,6 +142,12 @@ class IterableData:
                 skip -= 1
             elif len(batch):
                 yield batch.inputs, batch.target, batch.weight
+
+
+def part(batch: Batch, rows: slice) -> Batch:
+    """Return views of some rows of a batch."""
+    inputs, target, weight = batch
+    return tuple([cutter(x)(rows) for x in inputs]), cutter(target)(rows), cutter(weight)(rows)
 
 
 def as_data(where: str, x: Any, y: Any, weight: Any = None) -> ArrayData:

@@ -28,6 +28,7 @@ def feed(
     batch_size: int,
     shuffle: np.random.Generator | None = None,
     skip: int = 0,
+    together: int = 1,
 ) -> Feed:
     """Return the batches of an epoch, on the network's device and in its dtypes; to be closed.
 
@@ -48,8 +49,10 @@ def feed(
         Draws a new order, of arrays.
     skip : int
         How many batches to leave out at the beginning.
+    together : int
+        How many batches of arrays come in one.
     """
-    batches = data.batches(batch_size, shuffle, skip)
+    batches = data.batches(batch_size, shuffle, skip, together)
     group = data.group(batch_size)
     if not group:
         there = isinstance(data, ArrayData) and _is_there(net, loss, data)

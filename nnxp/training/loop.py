@@ -182,7 +182,7 @@ def fit(
         with Interrupt(run.interrupt), net.device.context(), surroundings(keeper, net):
             for _ in range(len(run.history.updates), epochs):
                 done, give_back = (0, None) if keeper is None else keeper.next_epoch(run)
-                with closing(run.passes.batches(net.epoch, done)) as batches:
+                with closing(run.passes.batches(net.epoch, done, steps.together)) as batches:
                     finished = steps.epoch(batches, done, give_back)
                 if not finished:
                     break

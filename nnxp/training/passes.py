@@ -1,5 +1,6 @@
 """The passes of a run through its data: what comes when, as often as it is asked."""
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -49,11 +50,24 @@ class Passes:
         """Whether a pass can be had again as it was: that of arrays can, an iterable's may come otherwise."""
         return isinstance(self.data, ArrayData)
 
-    def batches(self, epoch: int, skip: int = 0) -> Feed:
-        """Return the batches of an epoch, on the device, less those that are done; to be closed."""
+    def batch_bytes(self) -> int | None:
+        """Return how much memory a batch's inputs take where several may come in one; None where each comes alone.
+
+        They may where they are of arrays in memory, and go through nothing on their way.
+        """
+        data, size = self.data, self.batch_size
+        if not isinstance(data, ArrayData) or data.weight is not None or data.group(size) or self.augmenter is not None:
+            return None
+        return int(size * sum(math.prod(x.shape[1:]) * x.dtype.itemsize for x in data.inputs))
+
+    def batches(self, epoch: int, skip: int = 0, together: int = 1) -> Feed:
+        """Return the batches of an epoch, on the device, less those that are done; to be closed.
+
+        Where they may, so many come `together`.
+        """
         if isinstance(self.data, IterableData) and hasattr(self.data.source, "set_epoch"):
             self.data.source.set_epoch(epoch)
-        fed = feed(self.net, self.loss, self.data, self.batch_size, self._order(epoch), skip)
+        fed = feed(self.net, self.loss, self.data, self.batch_size, self._order(epoch), skip, together)
         return fed if self.augmenter is None else self.augmenter.each(fed, skip)
 
     def rows(self, epoch: int, number: int) -> np.ndarray[Any, Any] | None:

@@ -43,6 +43,8 @@ class ProgressBar(Callback):
     Beside it: how many updates are done, how many samples a second, and the time that is left.
     """
 
+    every_step = False
+
     def on_start(self, run: Run) -> None:
         """Draw the empty bar."""
         from rich.console import Console

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from nnxp._backend import Array
 from nnxp._checks import message
@@ -103,7 +103,15 @@ class Run:
 
 
 class Callback:
-    """Something that watches a run; answer only the hooks you need, the others cost nothing."""
+    """Something that watches a run; answer only the hooks you need, the others cost nothing.
+
+    Attributes
+    ----------
+    every_step : bool
+        Whether `on_step` has to come after every update; False: after several it may come once.
+    """
+
+    every_step: ClassVar[bool] = True
 
     def on_start(self, run: Run) -> None:
         """Before the first epoch."""

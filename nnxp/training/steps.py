@@ -13,7 +13,8 @@ from nnxp.losses.combined import CombinedLoss
 from nnxp.metrics import Metric
 from nnxp.optimizers import clip_grad_norm, clip_grad_value
 from nnxp.training.accumulation import Accumulation, random_step
-from nnxp.training.batches import Batch
+from nnxp.training.batches import Batch, part
+from nnxp.training.descent import Descent
 from nnxp.training.readings import PartsLog, Readings
 from nnxp.training.run import Callback, Run, hooks
 from nnxp.training.tallies import Tally
@@ -47,12 +48,21 @@ class Steps:
         self.update: Callable[[tuple[Array, ...], Any, Array | None], bool] = (
             self._minimize if run.optimizer.needs_closure else self._step
         )
+        plain = (
+            self.gradient_hooks or self.accumulation or self.parts or clip_norm is not None or clip_value is not None
+        )
+        self.descent = None if plain else Descent.of(run.net, run.loss)
+        watched = any(watcher.every_step for watcher in watchers if hooks([watcher], "on_step"))
+        # How many batches are to come in one, as nobody looks between them.
+        self.together = self.descent.together(run.passes) if self.descent and not watched else 1
         self.optimizer, self.lr = run.optimizer, float("nan")  # of the last update
         self.within = self.broken = False  # an epoch has begun; a step was left in its midst
 
     def unwatched(self) -> "Steps":
         """Return steps of the same kind that nobody watches, for making some of them again."""
-        return Steps(self.run, [], (), self.clip_norm, self.clip_value, self.accumulate)
+        steps = Steps(self.run, [], (), self.clip_norm, self.clip_value, self.accumulate)
+        steps.descent, steps.together = self.descent, 1
+        return steps
 
     def epoch(self, batches: Iterable[Batch], done: int = 0, give_back: Callable[[], None] | None = None) -> bool:
         """Run through the batches; tell whether the epoch was finished.
@@ -73,7 +83,10 @@ class Steps:
             give_back()
         if run.stopped:
             return False
-        finished = self._each(batches) if self.accumulation is None else self._groups(batches, self.accumulation)
+        if self.descent is not None:
+            finished = self._bundles(batches, self.descent)
+        else:
+            finished = self._each(batches) if self.accumulation is None else self._groups(batches, self.accumulation)
         if finished and not self.sizes:
             raise ValueError(message("fit", "at least one batch", Words("none")))
         self.within = not finished
@@ -81,21 +94,48 @@ class Steps:
 
     def _each(self, batches: Iterable[Batch]) -> bool:
         """Make an update of every batch."""
-        run, first = self.run, self.run.number + 1
-        for run.number, run.batch in enumerate(batches, first):
-            inputs, target, weight = run.batch
-            if not self.update(inputs, target, weight):
-                return False
-            size = inputs[0].shape[0]
-            if self.parts is not None:
-                self.parts.keep(self.parts.values, size)
-            self.sizes.append(size)
-            self.readings.append(run.value)
-            for answer in self.step_hooks:
-                answer(run)
-            if run.stopped:
-                return False
-        return True
+        return all(map(self._one, batches))
+
+    def _one(self, batch: Batch) -> bool:
+        """Make the update of a batch; tell whether the run goes on."""
+        run = self.run
+        run.number, run.batch = run.number + 1, batch
+        inputs, target, weight = batch
+        if not self.update(inputs, target, weight):
+            return False
+        size = inputs[0].shape[0]
+        if self.parts is not None:
+            self.parts.keep(self.parts.values, size)
+        self.sizes.append(size)
+        self.readings.append(run.value)
+        for answer in self.step_hooks:
+            answer(run)
+        return not run.stopped
+
+    def _bundles(self, bundles: Iterable[Batch], descent: Descent) -> bool:
+        """Make the updates of as many batches at a time as come in one."""
+        return all(self._bundle(bundle, descent) for bundle in bundles)
+
+    def _bundle(self, bundle: Batch, descent: Descent) -> bool:
+        """Make the updates of the batches in a bundle; tell whether the run goes on."""
+        run, ((x, *others), target, weight) = self.run, bundle
+        n = x.shape[0]
+        size = run.passes.batch_size if self.together > 1 else n
+        made = None if others or weight is not None else descent(x, target, size, run.optimizer)
+        cuts = [slice(start, min(start + size, n)) for start in range(0, n, size)]
+        if made is None:
+            return all(self._one(part(bundle, rows)) for rows in cuts)
+        values, output = made
+        self.optimizer, self.lr = run.optimizer, run.optimizer.rate(run.net, -1)
+        run.number, run.batch, run.value = run.number + len(cuts), part(bundle, cuts[-1]), values[-1]
+        if self.metrics:
+            for rows in cuts:
+                self.tally.add(output[rows, ...], target[rows, ...])
+        self.sizes += [rows.stop - rows.start for rows in cuts]
+        self.readings.extend(values.astype(np.float64))
+        for answer in self.step_hooks:
+            answer(run)
+        return not run.stopped
 
     def _groups(self, batches: Iterable[Batch], accumulation: Accumulation) -> bool:
         """Make an update of every `accumulate` batches, and of those that are left over."""

@@ -20,7 +20,8 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def compiled_exactly(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile likewise, every operation as it is written: enough where elements never meet, with NumPy's bits."""
-    return _kept(numba.njit(nogil=True, cache=True, error_model="numpy")(function))
+    # Said out loud: else the first to call it from a kernel of the other kind would hand its own mathematics down.
+    return _kept(numba.njit(nogil=True, cache=True, error_model="numpy", fastmath=False)(function))
 
 
 def _kept(dispatcher: Any) -> Callable[..., Any]:
