@@ -171,14 +171,17 @@ def test_nothing_changes_by_a_bit_however_many_come_together(
     same(few, many)
 
 
-@pytest.mark.parametrize("model", MODELS, ids=[0, 1, 2])
+# Whose parameters several threads share when they move.
+LARGER = Sequential(Linear(FEATURES, 300), ReLU(), Linear(300, 70), ReLU(), Linear(70, CLASSES))
+
+
+@pytest.mark.parametrize("model", [*MODELS, LARGER], ids=[0, 1, 2, "larger"])
 def test_nothing_changes_by_a_bit_with_the_number_of_threads(
     model: Sequential, taken: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     nets = []
     monkeypatch.setattr(descent, "_SHARED", 0)
     monkeypatch.setattr(descent, "_COLUMNS", 3)
-    monkeypatch.setattr(descent, "_STRETCH", 50)
     for threads_used in (1, 2, 3):
         monkeypatch.setattr(threads._team, "count", threads_used)
         nets.append(network(model))

@@ -1,11 +1,11 @@
 """How Numba compiles the kernels. Only their rooms import this, so that nothing else waits for Numba."""
 
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numba
+
+from nnxp._backend.kernels.kept import stamp
 
 __all__ = ["compiled", "compiled_exactly"]
 
@@ -26,13 +26,6 @@ def compiled_exactly(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _kept(dispatcher: Any) -> Callable[..., Any]:
     # What is kept holds the code of functions from other rooms too, but Numba looks at the time of its own file alone.
-    dispatcher._cache._cache_file._source_stamp = _stamp()
+    dispatcher._cache._cache_file._source_stamp = stamp()
     result: Callable[..., Any] = dispatcher
     return result
-
-
-@cache
-def _stamp() -> tuple[int, int]:
-    """Return the time of the newest room, and the size of all."""
-    found = [room.stat() for room in Path(__file__).parent.glob("*.py")]
-    return max(each.st_mtime_ns for each in found), sum(each.st_size for each in found)

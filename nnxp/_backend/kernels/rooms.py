@@ -5,18 +5,19 @@ from typing import Any
 
 import numpy as np
 
-from nnxp._backend.kernels.products import room_for
-
 __all__ = ["room_of"]
+
+# What `products` packs at a time: four panels, each of two vectors of 64 bytes at most.
+_BYTES = 4 * 2 * 64
 
 _rooms = threading.local()
 
 
 def room_of(depth: int, dtype: Any) -> Any:
-    """Return this thread's room for products of such a depth."""
-    size = room_for(depth, dtype)
+    """Return this thread's room for products of such a depth; its last `depth` numbers are zeros, and stay so."""
+    size = (_BYTES // dtype.itemsize + 1) * depth
     room = getattr(_rooms, dtype.char, None)
     if room is None or room.size < size:
-        room = np.empty(size, dtype)
+        room = np.zeros(size, dtype)
         setattr(_rooms, dtype.char, room)
     return room

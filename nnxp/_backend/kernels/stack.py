@@ -9,10 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from nnxp._backend.kernels.atomics import add_one, wait_for
-from nnxp._backend.kernels.compiling import compiled
-from nnxp._backend.kernels.elementary import sigmoid, tanh
-from nnxp._backend.kernels.products import product, rows_dot
+from nnxp._backend.kernels.kept import Kernel
 from nnxp._backend.kernels.rooms import room_of
 from nnxp._backend.threads import count, work_together
 from nnxp._checks import message
@@ -22,7 +19,9 @@ __all__ = ["stack_backward", "stack_forward"]
 # From how many multiply-adds of a whole stack on other threads are woken, and how many columns are claimed at a time.
 _SHARED = 2**22
 _COLUMNS = 64
-_ALL, _NOBODY = 2**62, np.zeros(0, np.int64)
+_ALL = 2**62
+
+_forward, _backward = Kernel("stack_loops", "forward"), Kernel("stack_loops", "backward")
 
 
 class Kept(NamedTuple):
@@ -51,12 +50,11 @@ def stack_forward(x: Any, p: Any, mode: Any, stack: Any) -> Any:
     # Without a backward to come, two places take turns.
     places = np.empty(rows * (hidden if keep else 2 * widest), x.dtype)
     if rows:
-        given = theta, table, x, places, y, keep, widest
+        given = theta, table, x, places, y, keep, widest, np.zeros(2 * len(table), np.int64)
         if rows * theta.size < _SHARED or count() == 1:
-            _forward(*given, _NOBODY, _ALL, room_of(depth, x.dtype))
+            _forward(*given, _ALL, room_of(depth, x.dtype))
         else:
-            claims = np.zeros(2 * len(table), np.int64)
-            work_together(lambda: _forward(*given, claims, _COLUMNS, room_of(depth, x.dtype)))
+            work_together(lambda: _forward(*given, _COLUMNS, room_of(depth, x.dtype)))
     return y, Kept(theta, x, places, y, mode.input_gradient) if keep else None
 
 
@@ -71,15 +69,14 @@ def stack_backward(dy: Any, p: Any, g: Any, kept: Any, stack: Any) -> Any:
     dx = np.empty_like(x) if dx_wanted else x[:0]
     if type(dy) is not np.ndarray or dy.dtype != x.dtype or not (dy.flags.c_contiguous and dy.flags.writeable):
         dy = np.array(dy, x.dtype, order="C")
-    depth = max(rows, out, widest)
+    depth = max(rows, out, widest, features)
     if rows:
         places = np.empty(2 * rows * max(widest, out), x.dtype)
-        given = theta, table, x, hidden, y, dy, gradient, dx, places
+        given = theta, table, x, hidden, y, dy, gradient, dx, places, np.zeros(2 * len(table) + 2, np.int64)
         if rows * theta.size < _SHARED or count() == 1:
-            _backward(*given, _NOBODY, _ALL, room_of(depth, x.dtype))
+            _backward(*given, _ALL, room_of(depth, x.dtype))
         else:
-            claims = np.zeros(2 * len(table) + 2, np.int64)
-            work_together(lambda: _backward(*given, claims, _COLUMNS, room_of(depth, x.dtype)))
+            work_together(lambda: _backward(*given, _COLUMNS, room_of(depth, x.dtype)))
     else:
         gradient[...] = 0.0
     if g.flat is None:
@@ -103,133 +100,3 @@ def _prepared(plan: Any, theta: Any, features: int) -> tuple[Any, ...]:
         fits = plan.size_of(features) == theta.size
         found = fits, np.array(plan.steps), plan.out_features, plan.hidden, plan.widest
         return plan.prepared.setdefault((features, theta.size), found)  # type: ignore[no-any-return]
-
-
-@compiled
-def _forward(
-    theta: Any, table: Any, x: Any, places: Any, y: Any, keep: bool, widest: int, claims: Any, size: int, room: Any
-) -> None:
-    """Run the layers one by one, of each the pieces of so many columns that nobody else has claimed."""
-    rows, width = x.shape
-    source, at, place = x.reshape(-1), 0, 0
-    if not claims.size:
-        claims = np.zeros(2 * len(table), np.int64)
-    for i in range(len(table)):
-        out, bias, activation = table[i]
-        result = y.reshape(-1)
-        if i < len(table) - 1:
-            result = places[place : place + rows * out]
-            place = place + rows * out if keep else rows * widest - place
-        offsets = theta[at + out * width :] if bias else np.zeros(out, theta.dtype)
-        pieces = (out + size - 1) // size
-        piece = add_one(claims, 2 * i)
-        while piece < pieces:
-            first, last = piece * size, min((piece + 1) * size, out)
-            if rows < 4 and pieces == 1:
-                rows_dot(source, 0, theta, at, offsets, 0, result, 0, rows, out, width)
-            else:
-                product(
-                    source, 0, width, 1, theta, at, 1, width, offsets, 0, 0, result, 0, out, rows, first, last, width,
-                    room,
-                )  # fmt: skip
-            _activate(activation, result, rows, out, first, last)
-            add_one(claims, 2 * i + 1)
-            piece = add_one(claims, 2 * i)
-        wait_for(claims, 2 * i + 1, pieces)
-        at += out * (width + bias)
-        source, width = result, out
-
-
-@compiled
-def _activate(activation: int, y: Any, rows: int, out: int, first: int, last: int) -> None:
-    for i in range(rows if activation else 0):
-        row = y[i * out + first : i * out + last]
-        if activation == 1:
-            for j in range(row.size):
-                if row[j] < 0:  # NaN passes
-                    row[j] = 0
-        elif activation == 2:
-            for j in range(row.size):
-                row[j] = tanh(row[j])
-        else:
-            for j in range(row.size):
-                row[j] = sigmoid(row[j])
-
-
-@compiled
-def _backward(
-    theta: Any, table: Any, x: Any, hidden: Any, y: Any, dy: Any, gradient: Any, dx: Any, work: Any, claims: Any,
-    size: int, room: Any,
-) -> None:  # fmt: skip
-    """Run the layers down to the first, of each the pieces of so many columns of its input that nobody has claimed.
-
-    One more than the last layer stands for the output itself: the slope of its activation, and the last bias.
-    """
-    rows, features = x.shape
-    if not claims.size:
-        claims = np.zeros(2 * len(table) + 2, np.int64)
-    half = work.size // 2
-    nothing = np.zeros(max(features, half // rows), theta.dtype)
-    at, place, d, out = theta.size, hidden.size, dy.reshape(-1), 0
-    for i in range(len(table), -1, -1):
-        width, bias, activation = features, 0, 0
-        if i:
-            width, bias, activation = table[i - 1]
-        at -= out * width
-        before = x.reshape(-1) if i == 0 else y.reshape(-1)
-        if 0 < i < len(table):
-            place -= rows * width
-            before = hidden[place : place + rows * width]
-        turned = dx.reshape(-1) if i == 0 else work[(i & 1) * half : (i & 1) * half + rows * width]
-        if i == len(table) and activation == 0:
-            turned = dy.reshape(-1)
-        pieces = (width + size - 1) // size
-        piece = add_one(claims, 2 * i)
-        while piece < pieces:
-            first, last = piece * size, min((piece + 1) * size, width)
-            if i < len(table):
-                product(
-                    d, 0, 1, out, before, 0, width, 1, nothing, 0, 0, gradient, at, width, out, first, last, rows, room
-                )
-                if turned.size:
-                    product(
-                        d, 0, out, 1, theta, at, width, 1, nothing, 0, 0, turned, 0, width, rows, first, last, out, room
-                    )
-            _through(
-                activation, before, dy.reshape(-1) if i == len(table) else turned, turned, rows, width, first, last
-            )
-            if bias:
-                _sum_rows(turned, rows, width, first, last, gradient[at - width : at])
-            add_one(claims, 2 * i + 1)
-            piece = add_one(claims, 2 * i)
-        wait_for(claims, 2 * i + 1, pieces)
-        at -= bias * width
-        d, out = turned, width
-
-
-@compiled
-def _through(activation: int, y: Any, dy: Any, dx: Any, rows: int, width: int, first: int, last: int) -> None:
-    one = y.dtype.type(1)
-    for i in range(rows if activation else 0):
-        start, end = i * width + first, i * width + last
-        # Slices, whose indices cannot be negative: Numba counts those from the end, which no vector can.
-        row_y, row_dy, row_dx = y[start:end], dy[start:end], dx[start:end]
-        if activation == 1:
-            for j in range(row_dx.size):
-                row_dx[j] = row_dy[j] * (one if row_y[j] > 0 else one - one)
-        elif activation == 2:
-            for j in range(row_dx.size):
-                row_dx[j] = row_dy[j] * (one - row_y[j] * row_y[j])
-        else:
-            for j in range(row_dx.size):
-                row_dx[j] = row_dy[j] * (row_y[j] * (one - row_y[j]))
-
-
-@compiled
-def _sum_rows(d: Any, rows: int, width: int, first: int, last: int, total: Any) -> None:
-    sums = total[first:last]
-    sums[:] = 0
-    for i in range(rows):
-        row = d[i * width + first : i * width + last]
-        for j in range(sums.size):
-            sums[j] += row[j]

@@ -1,0 +1,88 @@
+"""The loops of whole updates of stacks, compiled; see `descent`."""
+
+from typing import Any
+
+from nnxp._backend.kernels.adams import _adam
+from nnxp._backend.kernels.atomics import add_one, wait_for
+from nnxp._backend.kernels.compiling import compiled
+from nnxp._backend.kernels.losses import _cross_entropy
+from nnxp._backend.kernels.optimizers import _sgd, _sgd_with_momentum
+from nnxp._backend.kernels.stack_loops import backward, forward
+
+__all__ = ["are_classes", "descend", "squares"]
+
+# How many parameters a thread claims at a time.
+STRETCH = 2**14
+
+
+@compiled
+def are_classes(labels: Any, classes: int) -> bool:
+    wrong = 0
+    for label in labels:
+        wrong += label < 0 or label >= classes
+    return wrong == 0
+
+
+@compiled
+def descend(
+    theta: Any, gradient: Any, first: Any, second: Any, third: Any, vectors: int, numbers: Any, table: Any, x: Any,
+    labels: Any, values: Any, smoothing: float, y: Any, losses: Any, hidden: Any, dy: Any, work: Any, batch: int,
+    widest: int, claims: Any, size: int, room: Any,
+) -> None:  # fmt: skip
+    layers = len(table)
+    for s in range(len(losses)):
+        start, stop = s * batch, min((s + 1) * batch, len(x))
+        rows = stop - start
+        x_s, y_s, dy_s, counters = x[start:stop], y[start:stop], dy[:rows], claims[s]
+        # What a shorter batch needs of them.
+        hidden_s, work_s = hidden[: hidden.size // batch * rows], work[: work.size // batch * rows]
+        forward(theta, table, x_s, hidden_s, y_s, True, widest, counters[: 2 * layers], size, room)
+        if add_one(counters, 2 * layers) == 0:
+            if labels.size:
+                scale = y.dtype.type(1.0 / rows)
+                losses[s] = _cross_entropy(y_s, labels[start:stop], y.dtype.type(smoothing), scale, dy_s)
+            else:
+                losses[s] = squares(y_s, values[start:stop], dy_s)
+            add_one(counters, 2 * layers + 1)
+        wait_for(counters, 2 * layers + 1, 1)
+        own = counters[2 * layers + 2 : 4 * layers + 4]
+        backward(theta, table, x_s, hidden_s, y_s, dy_s, gradient, x_s[:0], work_s, own, size, room)
+        _update(theta, gradient, first, second, third, vectors, numbers[s], counters[4 * layers + 4 :])
+
+
+@compiled
+def squares(y: Any, target: Any, dy: Any) -> Any:
+    """Return the mean of squares, and write its gradient."""
+    scale = y.dtype.type(1.0 / y.size)
+    total = 0.0
+    for i in range(len(y)):
+        row, wanted, d = y[i], target[i], dy[i]
+        for j in range(row.size):
+            difference = row[j] - wanted[j]
+            d[j] = scale * 2 * difference
+            total += difference * difference
+    return total / y.size
+
+
+@compiled
+def _update(
+    theta: Any, gradient: Any, first: Any, second: Any, third: Any, vectors: int, numbers: Any, counters: Any
+) -> None:
+    """Take the optimizer's step, of the stretches that nobody else has claimed."""
+    pieces = (theta.size + STRETCH - 1) // STRETCH
+    piece = add_one(counters, 0)
+    while piece < pieces:
+        a, b = piece * STRETCH, min((piece + 1) * STRETCH, theta.size)
+        t, g = theta[a:b], gradient[a:b]
+        if vectors == 0:
+            _sgd(t, g, numbers[0], numbers[1])
+        elif vectors == 1:
+            _sgd_with_momentum(t, g, first[a:b], numbers[3] != 0, numbers[0], numbers[1], numbers[2], numbers[4])
+        else:
+            _adam(
+                t, g, first[a:b], second[a:b], third[a:b], vectors == 3,
+                numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5],
+            )  # fmt: skip
+        add_one(counters, 1)
+        piece = add_one(counters, 0)
+    wait_for(counters, 1, pieces)
