@@ -1,7 +1,7 @@
 """Convolutions on NumPy's arrays, split over our threads; the way is chosen by shape alone.
 
-With Numba: sums over shifted views in registers, straight from the images (see ``shifted.py``). Without: the plain
-functions on pieces of the batch, each with one thread of BLAS.
+With Numba: Winograd's tiles (see ``winograd.py``), or sums over shifted views in registers, straight from the images
+(see ``shifted.py``). Without: the plain functions on pieces of the batch, each with one thread of BLAS.
 """
 
 import math
@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from nnxp._backend.kernels import winograd
 from nnxp._backend.kernels.layout import Shifts, for_gradient, for_output, merged
 from nnxp._backend.kernels.path import numba_is_here
 from nnxp._backend.kernels.pieces import in_pieces, weight_gradient_in_pieces
@@ -29,6 +30,8 @@ _NO_BIAS = {kind: np.zeros(0, kind) for kind in (np.dtype(np.float32), np.dtype(
 
 def convolve(x: Any, weight: Any, bias: Any, window: Any, groups: int, out: Sizes) -> Any:
     """Convolve a batch."""
+    if (y := winograd.convolve(x, weight, bias, window, groups, out)) is not None:
+        return y
     shifts = for_output(window, x.shape[2:], out)
     here = _way(shifts, x, weight)
     if here != "tiles":
@@ -44,6 +47,8 @@ def convolve(x: Any, weight: Any, bias: Any, window: Any, groups: int, out: Size
 
 def input_gradient(dy: Any, weight: Any, window: Any, groups: int, sizes: Sizes) -> Any:
     """Convolve the gradient of the output back, one phase of the stride after the other."""
+    if (dx := winograd.input_gradient(dy, weight, window, groups, tuple(sizes))) is not None:
+        return dx
     channels, rows, sizes = len(weight) // groups, weight.shape[1], tuple(sizes)
     phases = for_gradient(window, sizes, dy.shape[2:])
     here = _way(max(phases, key=lambda shifts: shifts.taps.size), dy, weight)
@@ -88,6 +93,8 @@ def _run(shifts: Shifts, x: Any, weight: Any, steps: Sizes, channels: Sizes, bia
 
 def weight_gradient(x: Any, dy: Any, window: Any, groups: int, dweight: Any) -> Any:
     """Correlate a batch with the gradient of the output; each thread sums for itself, and then they are added."""
+    if winograd.weight_gradient(x, dy, window, groups, dweight):
+        return None
     out = dy.shape[2:]
     shifts = for_output(window, x.shape[2:], out)
     here = _way(shifts, x, dy, dweight)

@@ -17,7 +17,10 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-__all__ = ["REGISTERS", "TERMS", "VECTOR_BYTES", "add_outer_tile", "copy_run", "product_tile", "write_run"]
+__all__ = [
+    "REGISTERS", "TERMS", "VECTOR_BYTES", "Block", "add_outer_tile", "copy_run", "pointers", "product_tile",
+    "write_run",
+]  # fmt: skip
 
 _FEATURES = binding.get_host_cpu_features()
 VECTOR_BYTES = 64 if _FEATURES.get("avx512f") else 32 if _FEATURES.get("avx") else 16
@@ -26,7 +29,7 @@ REGISTERS = 32 if _FEATURES.get("avx512f") or not _FEATURES.get("sse2") else 16
 TERMS = 9 if REGISTERS == 32 else 5
 
 
-class _Block:
+class Block:
     """Sums of `rows` by `vectors` registers while code is generated, and what is done with them."""
 
     def __init__(self, context: Any, builder: Any, number: Any, rows: int, vectors: int) -> None:
@@ -74,7 +77,7 @@ def _int(value: int) -> Any:
     return ir.Constant(ir.IntType(64), value)
 
 
-def _pointers(context: Any, builder: Any, signature: Any, args: Any) -> list[Any]:
+def pointers(context: Any, builder: Any, signature: Any, args: Any) -> list[Any]:
     """Return arrays as pointers to their data, and the rest as it is."""
     pairs = zip(signature.args, args, strict=True)
     return [context.make_array(t)(context, builder, a).data if isinstance(t, types.Array) else a for t, a in pairs]
@@ -85,8 +88,8 @@ def product_tile(typing: Any, rows: Any, vectors: Any, a: Any, b: Any, start: An
     """Write ``out[r, j] = sum of a[k, r] * b[start + offsets[k] + j] over k``; the sizes are literals."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        block = _Block(context, builder, b.dtype, rows.literal_value, vectors.literal_value)
-        _, _, left, right, first, places, target = _pointers(context, builder, signature, args)
+        block = Block(context, builder, b.dtype, rows.literal_value, vectors.literal_value)
+        _, _, left, right, first, places, target = pointers(context, builder, signature, args)
         right = builder.gep(right, [first])
         count = context.make_array(offsets)(context, builder, args[5]).nitems
         with cgutils.for_range(builder, count) as loop:
@@ -112,8 +115,8 @@ def add_outer_tile(
     """
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        block = _Block(context, builder, a.dtype, rows.literal_value, vectors.literal_value)
-        _, _, left, first, places, tall, wide, step, right, apart, target = _pointers(context, builder, signature, args)
+        block = Block(context, builder, a.dtype, rows.literal_value, vectors.literal_value)
+        _, _, left, first, places, tall, wide, step, right, apart, target = pointers(context, builder, signature, args)
         left = builder.gep(left, [first])
         seen = [builder.gep(left, [builder.load(builder.gep(places, [_int(r)]))]) for r in range(block.rows)]
         with cgutils.for_range(builder, tall) as down:
@@ -139,7 +142,7 @@ def copy_run(typing: Any, out: Any, to: Any, x: Any, start: Any, count: Any) -> 
     """Copy ``out[to : to + count] = x[start : start + count]``; a loop would ask each time whether they overlap."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        target, there, source, here, n = _pointers(context, builder, signature, args)
+        target, there, source, here, n = pointers(context, builder, signature, args)
         size = builder.mul(n, _int(out.dtype.bitwidth // 8))
         cgutils.raw_memcpy(builder, builder.gep(target, [there]), builder.gep(source, [here]), size, 1)
         return context.get_dummy_value()
@@ -152,8 +155,8 @@ def write_run(typing: Any, out: Any, to: Any, x: Any, start: Any, count: Any, of
     """Write ``out[to : to + count] = x[start : start + count] + offset``: the last vector may be written over."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        block = _Block(context, builder, out.dtype, 0, 0)
-        target, there, source, here, n, number = _pointers(context, builder, signature, args)
+        block = Block(context, builder, out.dtype, 0, 0)
+        target, there, source, here, n, number = pointers(context, builder, signature, args)
         target, source, lanes = builder.gep(target, [there]), builder.gep(source, [here]), _int(block.lanes)
         spread = block.spread(number)
 
