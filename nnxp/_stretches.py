@@ -1,6 +1,5 @@
 """Views that an update goes through, kept from one update to the next: to slice anew costs small networks dearly."""
 
-from operator import is_
 from typing import Any, NamedTuple
 
 from nnxp._backend import Array
@@ -23,8 +22,11 @@ class Stretches:
     """The stretches of one network, for the arrays and runs that it had last."""
 
     def __init__(self) -> None:
-        self._names: tuple[Any, ...] = ()
-        self._sources: tuple[Any, ...] = ()
+        self._runs: Any = None
+        self._theta: Array = None
+        self._gradient: Array = None
+        self._options: Any = None
+        self._state: dict[str, Array] = {}
         self._kept: list[Stretch] = []
 
     def of(self, store: Store, state: dict[str, Array], scalars: frozenset[str], weights_only: bool) -> list[Stretch]:
@@ -41,10 +43,15 @@ class Stretches:
         weights_only : bool
             Whether weight decay leaves biases and normalisations alone.
         """
-        names = (weights_only, scalars, *state)
-        sources = (store.known_runs, store.theta, store.gradient, *state.values())
-        if names != self._names or not all(map(is_, sources, self._sources)):
-            self._names, self._sources = names, sources
+        options = weights_only, scalars
+        # Told by the objects themselves, and without a call: this is asked at every update.
+        same = store.known_runs is self._runs and store.theta is self._theta and store.gradient is self._gradient
+        same = same and options == self._options and len(state) == len(self._state)
+        for name, vector in self._state.items():
+            same = same and state.get(name) is vector
+        if not same:
+            self._runs, self._theta, self._gradient = store.known_runs, store.theta, store.gradient
+            self._options, self._state = options, dict(state)
             self._kept = [
                 Stretch(
                     store.theta[start:stop],

@@ -298,12 +298,14 @@ class Network:
     ) -> Mode:
         """Return the mode of the whole model; one of each kind is kept."""
         key = (training, keep_cache, input_gradient, consume)
-        if key not in self._modes:
-            self._modes[key] = Mode(
+        try:
+            return self._modes[key]
+        except KeyError:
+            mode = self._modes[key] = Mode(
                 "", self._places, self._draw, training=training, keep_cache=keep_cache,
                 input_gradient=input_gradient, consume=consume, still=self._still,
             )  # fmt: skip
-        return self._modes[key]
+            return mode
 
     def run(
         self,
@@ -315,9 +317,13 @@ class Network:
     ) -> tuple[Any, Any]:
         """Run the model in a mode, without checks: the inner loop's forward."""
         self._draw.step = self.step if random_step is None else random_step
+        model: Any = self.model
+        if self._on_host and len(inputs) == 1 and not named:
+            # Nothing to enter, nothing to spread: both cost small networks dearly.
+            y, cache = model.forward(self._store.p, inputs[0], mode)
+            return y, cache
         with self.device.context():
             # A layer of several inputs takes them one by one, and masks by name.
-            model: Any = self.model
             y, cache = model.forward(self._store.p, *inputs, mode, **(named or {}))
         return y, cache
 
@@ -350,33 +356,46 @@ class Network:
             raise RuntimeError(
                 message("Network.backward", "a cache of the present theta", Words("one from before it moved"), hint)
             )
-        if not is_gradient_of(dy, cache.output_shape):
-            raise ValueError(message("Network.backward", f"dy of shape {cache.output_shape}", shapes(dy)))
-        for part in leaves(dy):
-            if not self._is_ours(part):
-                raise TypeError(self._stranger("Network.backward", "dy", part))
+        theta = self._store.theta
+        ours = self._on_host and type(dy) is type(theta) and dy.dtype == theta.dtype
+        if not ours or dy.shape != cache.output_shape:
+            self._check_gradient(dy, cache.output_shape)
         return self.run_backward(cache.layers, dy)
 
     def run_backward(self, layers: Any, dy: Any) -> Any:
         """Run the model's backward without checks: the inner loop's."""
+        store = self._store
+        if self._on_host and not self._zero_first:
+            return self.model.backward(store.p, store.g, layers, dy)
         with self.device.context():
             if self._zero_first:
-                self._store.gradient[...] = self.device.xp.zeros_like(self._store.gradient)
-            return self.model.backward(self._store.p, self._store.g, layers, dy)
+                store.gradient[...] = self.device.xp.zeros_like(store.gradient)
+            return self.model.backward(store.p, store.g, layers, dy)
 
     def _check_inputs(self, inputs: tuple[Array, ...]) -> None:
         for x in inputs:
             if not self._is_ours(x) and not (self.device.owns(x) and self._stays_integer(x)):
                 raise TypeError(self._stranger(f"{self._first()}.forward", "x", x))
-        if self.input_shape is not None and inputs and not fits(tuple(inputs[0].shape[1:]), self.input_shape):
-            wanted = ", ".join(["batch", *("*" if n is None else str(n) for n in self.input_shape)])
+        shape = self.input_shape
+        if shape is None or not inputs or inputs[0].shape[1:] == shape:
+            return
+        if not fits(tuple(inputs[0].shape[1:]), shape):
+            wanted = ", ".join(["batch", *("*" if n is None else str(n) for n in shape)])
             raise ValueError(message(f"{self._first()}.forward", f"x of shape ({wanted})", tuple(inputs[0].shape)))
+
+    def _check_gradient(self, dy: Any, shape: Any) -> None:
+        """Hold the gradients of one or several outputs against their shapes, and against this network."""
+        if not is_gradient_of(dy, shape):
+            raise ValueError(message("Network.backward", f"dy of shape {shape}", shapes(dy)))
+        for part in leaves(dy):
+            if not self._is_ours(part):
+                raise TypeError(self._stranger("Network.backward", "dy", part))
 
     def _is_ours(self, x: Array) -> bool:
         theta = self._store.theta
         # On the host the type says it all; asking costs small networks dearly.
         here = (self._on_host and type(x) is type(theta)) or self.device.owns(x)
-        return here and bool(x.dtype == theta.dtype)
+        return here and x.dtype == theta.dtype
 
     def _stranger(self, where: str, name: str, x: Any) -> str:
         """Say why an array is not one of this device and of the network's dtype."""

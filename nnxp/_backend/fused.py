@@ -35,11 +35,7 @@ def fused(plain: Callable[_P, _R]) -> Callable[_P, _R]:
 
     @wraps(plain)
     def call(*args: Any) -> Any:
-        faster = library_of(args[0]).faster.get(name)
-        if faster is not None:
-            result = faster(*args)
-            if result is not NotImplemented:
-                return result
-        return plain(*args)  # type: ignore[call-arg]
+        result = library_of(args[0]).faster.get(name, plain)(*args)
+        return plain(*args) if result is NotImplemented else result  # type: ignore[call-arg]
 
     return call  # type: ignore[return-value]

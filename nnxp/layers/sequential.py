@@ -108,8 +108,7 @@ class Sequential(Layer):
     def forward(self, p: Views, x: Array, mode: Mode) -> tuple[Array, Any]:
         """Return the last layer's output; the cache is every layer's, and whether backward may consume it."""
         if self.plan is not None:
-            y, cache = stack_forward(x, p, mode, self)
-            return y, cache
+            return stack_forward(x, p, mode, self)
         return self.each_forward(p, x, mode)
 
     def backward(self, p: Views, g: Views, cache: Any, dy: Array) -> Array | None:

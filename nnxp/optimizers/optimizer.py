@@ -1,6 +1,7 @@
 """The shape of an optimizer: a frozen dataclass of hyperparameters, and one pure step on vectors."""
 
 import math
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from nnxp._backend import Array
@@ -67,7 +68,12 @@ class Optimizer:
 
     def owns(self, net: "Network") -> bool:
         """Tell whether the network's state is this optimizer's own."""
-        return net.optimizer_name == type(self).__name__ and net.optimizer_state.keys() == self.initial_state().keys()
+        return net.optimizer_name == type(self).__name__ and net.optimizer_state.keys() == self._state_names
+
+    @cached_property
+    def _state_names(self) -> frozenset[str]:
+        """The names of the state's vectors: an optimizer is a value, and asked at every update."""
+        return frozenset(self.initial_state())
 
     def rate(self, net: "Network", ahead: int = 0) -> float:
         """Return the learning rate of the network's next update, or of one that lies so many further ahead."""
@@ -87,12 +93,18 @@ class Optimizer:
         state = self.claim(net)
         t = net.step - net.optimizer_start + 1
         lr = self.rate(net)
-        with net.device.context():
-            self.begin_update(state, t)
-            for theta, gradient, views, lr_scale, decay in net.stretches(state, self.scalars, self.decay == "weights"):
-                # The dict is the step's own: what it might put there must not stay.
-                self.step_run(theta, gradient, views.copy(), lr * lr_scale, t, self.weight_decay if decay else 0.0)
+        if net.device.name == "cpu":  # where there is no context to enter, at a cost that small networks feel
+            self._move(net, state, lr, t)
+        else:
+            with net.device.context():
+                self._move(net, state, lr, t)
         net.advance()
+
+    def _move(self, net: "Network", state: dict[str, Array], lr: float, t: int) -> None:
+        self.begin_update(state, t)
+        for theta, gradient, views, lr_scale, decay in net.stretches(state, self.scalars, self.decay == "weights"):
+            # The dict is the step's own: what it might put there must not stay.
+            self.step_run(theta, gradient, views.copy(), lr * lr_scale, t, self.weight_decay if decay else 0.0)
 
     def claim(self, net: "Network") -> dict[str, Array]:
         """Return the network's state; a fresh one, counted from here, unless it is this optimizer's own."""

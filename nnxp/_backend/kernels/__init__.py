@@ -25,7 +25,7 @@ PATHS: dict[str, Path] = {
         Path("lerp", "optimizers", least=2**13, elementwise=True),
         Path("lion", "optimizers", least=0, elementwise=True),
         Path("rmsprop", "optimizers", least=0, elementwise=True),
-        Path("sgd", "optimizers", least=2**13, elementwise=True),
+        Path("sgd", "optimizers", least=0, elementwise=True),
         Path("sgd_with_momentum", "optimizers", least=0, elementwise=True),
         Path("gradient_norm", "clipping", least=2**15, compiled=False),
         Path("scale_gradient", "clipping", least=2**15, compiled=False),

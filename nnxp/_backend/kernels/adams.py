@@ -15,8 +15,10 @@ def adam(
     beta1: float, beta2: float, eps: Any, rate: Any, keep: Any, weight_decay: float,
 ) -> Any:  # fmt: skip
     """Take the step of Adam or AdamW; `largest` is None where there is no amsgrad."""
-    vectors, numbers = (theta, gradient, mean, square, largest), (beta1, beta2, eps, rate, keep, weight_decay)
-    return over_pieces(_adam, vectors, (largest is not None,), numbers)
+    amsgrad = largest is not None
+    others = gradient, mean, square, largest if amsgrad else theta
+    numbers = float(beta1), float(beta2), float(eps), float(rate), float(keep), float(weight_decay)
+    return over_pieces(_adam, theta, others, (amsgrad, *numbers))
 
 
 @compiled_exactly
@@ -47,8 +49,8 @@ def nadam(
     beta1: float, beta2: float, eps: Any, now: Any, ahead: Any, keep: Any, weight_decay: float,
 ) -> Any:  # fmt: skip
     """Take the step of NAdam."""
-    numbers = (beta1, beta2, eps, now, ahead, keep, weight_decay)
-    return over_pieces(_nadam, (theta, gradient, mean, square), (), numbers)
+    numbers = float(beta1), float(beta2), float(eps), float(now), float(ahead), float(keep), float(weight_decay)
+    return over_pieces(_nadam, theta, (gradient, mean, square), numbers)
 
 
 @compiled_exactly
@@ -76,8 +78,8 @@ def radam(
     beta1: float, beta2: float, eps: float, rate: Any, rectification: Any, trusted: Any, keep: Any, weight_decay: float,
 ) -> Any:  # fmt: skip
     """Take the step of RAdam."""
-    numbers = (beta1, beta2, eps, rate, rectification, keep, weight_decay)
-    return over_pieces(_radam, (theta, gradient, mean, square), (trusted,), numbers)
+    numbers = float(beta1), float(beta2), float(eps), float(rate), float(rectification), float(keep)
+    return over_pieces(_radam, theta, (gradient, mean, square), (bool(trusted), *numbers, float(weight_decay)))
 
 
 @compiled_exactly
@@ -108,7 +110,8 @@ def adamax(
     beta1: float, beta2: float, eps: float, rate: Any, weight_decay: float,
 ) -> Any:  # fmt: skip
     """Take the step of Adamax."""
-    return over_pieces(_adamax, (theta, gradient, mean, largest), (), (beta1, beta2, eps, rate, weight_decay))
+    numbers = float(beta1), float(beta2), float(eps), float(rate), float(weight_decay)
+    return over_pieces(_adamax, theta, (gradient, mean, largest), numbers)
 
 
 @compiled_exactly

@@ -25,10 +25,10 @@ def descend(x: Any, target: Any, updates: Any) -> Any:
     rows, labelled = len(x), updates.smoothing is not None
     if x.ndim != 2 or not rows or x.dtype != theta.dtype or type(target) is not np.ndarray:
         return NotImplemented
-    fits, table, out, hidden, widest = _prepared(plan, theta, x.shape[1])
+    size, table, out, hidden, widest = _prepared(plan, x.shape[1])
     y = np.empty((rows, out), x.dtype)
     shape, dtype = (y.shape[:1], np.int64) if labelled else (y.shape, x.dtype)
-    if not fits or target.shape != shape or target.dtype != dtype or not out:
+    if size != theta.size or target.shape != shape or target.dtype != dtype or not out:
         return NotImplemented
     x, target = (a if _plain(a) else np.array(a, order="C") for a in (x, target))
     if labelled and not _are_classes(target, out):

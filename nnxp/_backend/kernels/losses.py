@@ -4,29 +4,35 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy import empty, ndarray  # looking them up in the module costs small networks dearly
 
 from nnxp._backend.kernels.compiling import compiled
 
 __all__ = ["cross_entropy"]
 
+_LABELS = np.dtype(np.int64)
+
 
 def cross_entropy(output: Any, labels: Any, loss: Any) -> Any:
     """Take rows of logits whose labels are all classes; what is ignored or invalid is for the plain way."""
-    if type(labels) is not np.ndarray or labels.dtype != np.int64 or labels.shape != output.shape[:1]:
+    if type(labels) is not ndarray or labels.dtype != _LABELS or output.ndim != 2:
         return NotImplemented
-    if output.ndim != 2 or not output.size or 0 <= loss.ignore_index < output.shape[1]:
+    rows, classes = output.shape
+    if labels.shape != (rows,) or not rows or not classes or 0 <= loss.ignore_index < classes:
         return NotImplemented
     if not output.flags.c_contiguous or not labels.flags.c_contiguous:
         return NotImplemented
-    number = output.dtype.type
-    dy = np.empty_like(output)
-    value = _cross_entropy(output, labels, number(loss.label_smoothing), number(1.0 / len(output)), dy)
-    return NotImplemented if value is None else (number(value), dy)
+    dtype = output.dtype
+    dy = empty((rows, classes), dtype)
+    value = _cross_entropy(output, labels, float(loss.label_smoothing), 1.0 / rows, dy)
+    return NotImplemented if value is None else (dtype.type(value), dy)
 
 
 @compiled
 def _cross_entropy(output: Any, labels: Any, smoothing: Any, scale: Any, dy: Any) -> Any:
     rows, classes = output.shape
+    number = output.dtype.type
+    smoothing, scale = number(smoothing), number(scale)
     elsewhere = smoothing / classes
     total = 0.0
     for i in range(rows):

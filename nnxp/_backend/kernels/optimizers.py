@@ -18,29 +18,29 @@ __all__ = ["adadelta", "adagrad", "lerp", "lion", "over_pieces", "rmsprop", "sgd
 _LEAST = 2**18
 
 
-def over_pieces(
-    kernel: Callable[..., None], vectors: Sequence[Any], flags: Sequence[Any], numbers: Sequence[Any]
-) -> Any:
-    """Run a kernel on pieces of its vectors, over threads; where a vector is None, a flag says not to look at it."""
-    theta = vectors[0]
-    arrays = [theta if v is None else v for v in vectors]
+def over_pieces(kernel: Callable[..., None], theta: Any, others: Sequence[Any], numbers: Sequence[Any]) -> Any:
+    """Run a kernel on pieces of vectors like theta, over threads; the numbers, and flags among them, are Python's."""
     shape, dtype = theta.shape, theta.dtype
-    for v in arrays:
-        if len(shape) != 1 or v.shape != shape or v.dtype != dtype:
+    for v in others:
+        if v.shape != shape or v.dtype != dtype:
             return NotImplemented  # the kernel would not look, and read beyond the end
-    plain = [*map(bool, flags), *map(float, numbers)]
+    if len(shape) != 1:
+        return NotImplemented
     if theta.size < 2 * _LEAST:
-        kernel(*arrays, *plain)  # one piece, which need not be sliced
+        kernel(theta, *others, *numbers)  # one piece, which need not be sliced
     else:
-        for_each_piece(
-            lambda start, stop: kernel(*(v[start:stop] for v in arrays), *plain), theta.size, _LEAST, align=64
-        )
+        _share(kernel, (theta, *others), numbers)
     return None
+
+
+def _share(kernel: Callable[..., None], vectors: Sequence[Any], numbers: Sequence[Any]) -> None:
+    size = vectors[0].size
+    for_each_piece(lambda start, stop: kernel(*(v[start:stop] for v in vectors), *numbers), size, _LEAST, align=64)
 
 
 def sgd(theta: Any, gradient: Any, rate: Any, weight_decay: float) -> Any:
     """Take the step of SGD without momentum."""
-    return over_pieces(_sgd, (theta, gradient), (), (rate, weight_decay))
+    return over_pieces(_sgd, theta, (gradient,), (float(rate), float(weight_decay)))
 
 
 @compiled_exactly
@@ -60,9 +60,8 @@ def sgd_with_momentum(
     rate: Any, momentum: float, share: Any, nesterov: bool, weight_decay: float,
 ) -> Any:  # fmt: skip
     """Take the step of SGD with momentum."""
-    return over_pieces(
-        _sgd_with_momentum, (theta, gradient, buffer), (nesterov,), (rate, momentum, share, weight_decay)
-    )
+    numbers = float(rate), float(momentum), float(share), float(weight_decay)
+    return over_pieces(_sgd_with_momentum, theta, (gradient, buffer), (bool(nesterov), *numbers))
 
 
 @compiled_exactly
@@ -84,7 +83,7 @@ def _sgd_with_momentum(
 
 def lerp(average: Any, value: Any, weight: float) -> Any:
     """Move an average towards a value."""
-    return over_pieces(_lerp, (average, value), (), (weight,))
+    return over_pieces(_lerp, average, (value,), (float(weight),))
 
 
 @compiled_exactly
@@ -98,7 +97,7 @@ def lion(
     theta: Any, gradient: Any, mean: Any, beta1: float, beta2: float, rate: Any, keep: Any
 ) -> Any:  # fmt: skip
     """Take the step of Lion."""
-    return over_pieces(_lion, (theta, gradient, mean), (), (beta1, beta2, rate, keep))
+    return over_pieces(_lion, theta, (gradient, mean), (float(beta1), float(beta2), float(rate), float(keep)))
 
 
 @compiled_exactly
@@ -117,8 +116,10 @@ def rmsprop(
     alpha: float, eps: float, rate: Any, momentum: float, weight_decay: float,
 ) -> Any:  # fmt: skip
     """Take the step of RMSprop; `mean` is None unless centered, `buffer` unless there is momentum."""
-    vectors, numbers = (theta, gradient, square, mean, buffer), (alpha, eps, rate, momentum, weight_decay)
-    return over_pieces(_rmsprop, vectors, (mean is not None, buffer is not None), numbers)
+    centered, remembers = mean is not None, buffer is not None
+    others = gradient, square, mean if centered else theta, buffer if remembers else theta
+    numbers = float(alpha), float(eps), float(rate), float(momentum), float(weight_decay)
+    return over_pieces(_rmsprop, theta, others, (centered, remembers, *numbers))
 
 
 @compiled_exactly
@@ -149,7 +150,7 @@ def _rmsprop(
 
 def adagrad(theta: Any, gradient: Any, total: Any, eps: float, rate: Any, weight_decay: float) -> Any:
     """Take the step of Adagrad."""
-    return over_pieces(_adagrad, (theta, gradient, total), (), (eps, rate, weight_decay))
+    return over_pieces(_adagrad, theta, (gradient, total), (float(eps), float(rate), float(weight_decay)))
 
 
 @compiled_exactly
@@ -170,7 +171,8 @@ def adadelta(
     theta: Any, gradient: Any, square: Any, moved: Any, rho: float, eps: float, rate: Any, weight_decay: float
 ) -> Any:  # fmt: skip
     """Take the step of Adadelta."""
-    return over_pieces(_adadelta, (theta, gradient, square, moved), (), (rho, eps, rate, weight_decay))
+    numbers = float(rho), float(eps), float(rate), float(weight_decay)
+    return over_pieces(_adadelta, theta, (gradient, square, moved), numbers)
 
 
 @compiled_exactly

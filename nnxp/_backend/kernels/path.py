@@ -66,11 +66,12 @@ class Path:
         self.numpy = numpy
         self._kernel: Callable[..., Any] | None = None
 
-    def __call__(self, x: Any, *args: Any) -> Any:
-        """Take the path, or answer ``NotImplemented``."""
+    def __call__(self, *args: Any) -> Any:
+        """Take the path, or answer ``NotImplemented``; the first argument decides."""
+        x = args[0]
         if x.size < self.least or x.dtype not in _FLOATS:
             return NotImplemented
-        return (self._kernel or self._load())(x, *args)
+        return (self._kernel or self._load())(*args)
 
     @property
     def way(self) -> str:

@@ -15,9 +15,8 @@ _rooms = threading.local()
 
 def room_of(depth: int, dtype: Any) -> Any:
     """Return this thread's room for products of such a depth; its last `depth` numbers are zeros, and stay so."""
-    size = (_BYTES // dtype.itemsize + 1) * depth
-    room = getattr(_rooms, dtype.char, None)
-    if room is None or room.size < size:
-        room = np.zeros(size, dtype)
-        setattr(_rooms, dtype.char, room)
+    deepest, room = getattr(_rooms, dtype.char, (-1, None))
+    if depth > deepest:
+        room = np.zeros((_BYTES // dtype.itemsize + 1) * depth, dtype)
+        setattr(_rooms, dtype.char, (depth, room))
     return room

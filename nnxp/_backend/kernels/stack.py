@@ -5,9 +5,11 @@ output, whether there is a bias, and the code of the activation behind it. In la
 layer: each takes some of its columns.
 """
 
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy import empty, ndarray, zeros  # looking them up in the module costs small networks dearly
 
 from nnxp._backend.kernels.kept import Kernel
 from nnxp._backend.kernels.rooms import room_of
@@ -19,12 +21,13 @@ __all__ = ["stack_backward", "stack_forward"]
 # From how many multiply-adds of a whole stack on other threads are woken, and how many columns are claimed at a time.
 _SHARED = 2**22
 _COLUMNS = 64
-_ALL = 2**62
+_ALL, _COUNTER = 2**62, np.dtype(np.int64)
 
 _forward, _backward = Kernel("stack_loops", "forward"), Kernel("stack_loops", "backward")
 
 
-class Kept(NamedTuple):
+@dataclass(slots=True)
+class Kept:
     """What backward needs: the parameters, the input, the hidden layers' outputs in one vector, and the output."""
 
     theta: Any
@@ -36,52 +39,57 @@ class Kept(NamedTuple):
 
 def stack_forward(x: Any, p: Any, mode: Any, stack: Any) -> Any:
     """Run the stack; what does not fit is for the layers themselves to refuse."""
-    theta, plan = p.flat, stack.plan
-    if theta is None or x.ndim != 2 or x.dtype != theta.dtype:
+    theta, dtype = p.flat, x.dtype
+    if theta is None or x.ndim != 2 or dtype != theta.dtype:
         return NotImplemented
     rows, features = x.shape
-    fits, table, out, hidden, widest = _prepared(plan, theta, features)
-    if not fits:
+    size, table, out, hidden, widest = _prepared(stack.plan, features)
+    if size != theta.size:
         return NotImplemented
-    if type(x) is not np.ndarray or not (x.flags.c_contiguous and x.flags.writeable):
+    if type(x) is not ndarray or not x.flags.carray:
         x = np.array(x, order="C")  # one kind of array, and one compilation
-    y = np.empty((rows, out), x.dtype)
-    keep, depth = mode.keep_cache, max(widest, features)
+    keep, depth = mode.keep_cache, widest if widest > features else features
+    y = empty((rows, out), dtype)
     # Without a backward to come, two places take turns.
-    places = np.empty(rows * (hidden if keep else 2 * widest), x.dtype)
-    if rows:
-        given = theta, table, x, places, y, keep, widest, np.zeros(2 * len(table), np.int64)
-        if rows * theta.size < _SHARED or count() == 1:
-            _forward(*given, _ALL, room_of(depth, x.dtype))
-        else:
-            work_together(lambda: _forward(*given, _COLUMNS, room_of(depth, x.dtype)))
+    places = empty(rows * (hidden if keep else 2 * widest), dtype)
+    claims = zeros(2 * len(table), _COUNTER)
+    if rows * size >= _SHARED and count() > 1:
+        _together(_forward, (theta, table, x, places, y, keep, widest, claims), depth)
+    elif rows:
+        _forward(theta, table, x, places, y, keep, widest, claims, _ALL, room_of(depth, dtype))
     return y, Kept(theta, x, places, y, mode.input_gradient) if keep else None
 
 
 def stack_backward(dy: Any, p: Any, g: Any, kept: Any, stack: Any) -> Any:
     """Run the stack's backward; gradients that do not lie together are gathered, and then handed out."""
-    theta, x, hidden, y, dx_wanted = kept
-    if dy.shape != y.shape:  # the kernel would not look, and read beyond the end
-        raise ValueError(message("Sequential.backward", f"dy of shape {y.shape}", dy.shape))
-    gradient = np.empty_like(theta) if g.flat is None else g.flat
+    theta, x, hidden, y, flat = kept.theta, kept.x, kept.hidden, kept.y, g.flat
     rows, features = x.shape
-    _, table, out, _, widest = _prepared(stack.plan, theta, features)
-    dx = np.empty_like(x) if dx_wanted else x[:0]
-    if type(dy) is not np.ndarray or dy.dtype != x.dtype or not (dy.flags.c_contiguous and dy.flags.writeable):
-        dy = np.array(dy, x.dtype, order="C")
-    depth = max(rows, out, widest, features)
-    if rows:
-        places = np.empty(2 * rows * max(widest, out), x.dtype)
-        given = theta, table, x, hidden, y, dy, gradient, dx, places, np.zeros(2 * len(table) + 2, np.int64)
-        if rows * theta.size < _SHARED or count() == 1:
-            _backward(*given, _ALL, room_of(depth, x.dtype))
-        else:
-            work_together(lambda: _backward(*given, _COLUMNS, room_of(depth, x.dtype)))
+    size, table, out, _, widest = _prepared(stack.plan, features)
+    if dy.shape != (rows, out):  # the kernel would not look, and read beyond the end
+        raise ValueError(message("Sequential.backward", f"dy of shape {y.shape}", dy.shape))
+    dtype, wide = theta.dtype, widest if widest > out else out
+    if type(dy) is not ndarray or dy.dtype != dtype or not dy.flags.carray:
+        dy = np.array(dy, dtype, order="C")
+    gradient = np.empty_like(theta) if flat is None else flat
+    dx = empty((rows, features), dtype) if kept.dx_wanted else x[:0]
+    depth, places = max(rows, wide, features), empty(2 * rows * wide, dtype)
+    claims = zeros(2 * len(table) + 2, _COUNTER)
+    if rows * size >= _SHARED and count() > 1:
+        _together(_backward, (theta, table, x, hidden, y, dy, gradient, dx, places, claims), depth)
+    elif rows:
+        room = room_of(depth, dtype)
+        _backward(theta, table, x, hidden, y, dy, gradient, dx, places, claims, _ALL, room)
     else:
         gradient[...] = 0.0
-    if g.flat is None:
+    if flat is None:
         _hand_out(gradient, g, stack)
-    return dx if dx_wanted else None
+    return dx if kept.dx_wanted else None
+
+
+def _together(kernel: Any, given: tuple[Any, ...], depth: int) -> None:
+    """Run a kernel on all threads, which claim their shares of every layer."""
+    dtype = given[0].dtype
+    work_together(lambda: kernel(*given, _COLUMNS, room_of(depth, dtype)))
 
 
 def _hand_out(gradient: Any, g: Any, stack: Any) -> None:
@@ -92,11 +100,10 @@ def _hand_out(gradient: Any, g: Any, stack: Any) -> None:
             start += view.size
 
 
-def _prepared(plan: Any, theta: Any, features: int) -> tuple[Any, ...]:
-    """Return what a stack needs at every step: whether theta is its own, its table and its sizes."""
+def _prepared(plan: Any, features: int) -> tuple[Any, ...]:
+    """Return what a stack of such an input needs at every step: how long its theta is, its table and its sizes."""
     try:
-        return plan.prepared[features, theta.size]  # type: ignore[no-any-return]
+        return plan.prepared[features]  # type: ignore[no-any-return]
     except KeyError:
-        fits = plan.size_of(features) == theta.size
-        found = fits, np.array(plan.steps), plan.out_features, plan.hidden, plan.widest
-        return plan.prepared.setdefault((features, theta.size), found)  # type: ignore[no-any-return]
+        found = plan.size_of(features), np.array(plan.steps), plan.out_features, plan.hidden, plan.widest
+        return plan.prepared.setdefault(features, found)  # type: ignore[no-any-return]
