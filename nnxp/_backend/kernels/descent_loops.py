@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from nnxp._backend.kernels.adams import _adam
+from nnxp._backend.kernels.adam_loops import adam
 from nnxp._backend.kernels.atomics import add_one, wait_for
 from nnxp._backend.kernels.compiling import compiled
 from nnxp._backend.kernels.losses import _cross_entropy
-from nnxp._backend.kernels.optimizers import _sgd, _sgd_with_momentum
+from nnxp._backend.kernels.optimizer_loops import sgd, sgd_with_momentum
 from nnxp._backend.kernels.stack_loops import backward, forward
 
 __all__ = ["are_classes", "descend", "squares"]
@@ -75,11 +75,11 @@ def _update(
         a, b = piece * STRETCH, min((piece + 1) * STRETCH, theta.size)
         t, g = theta[a:b], gradient[a:b]
         if vectors == 0:
-            _sgd(t, g, numbers[0], numbers[1])
+            sgd(t, g, numbers[0], numbers[1])
         elif vectors == 1:
-            _sgd_with_momentum(t, g, first[a:b], numbers[3] != 0, numbers[0], numbers[1], numbers[2], numbers[4])
+            sgd_with_momentum(t, g, first[a:b], numbers[3] != 0, numbers[0], numbers[1], numbers[2], numbers[4])
         else:
-            _adam(
+            adam(
                 t, g, first[a:b], second[a:b], third[a:b], vectors == 3,
                 numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5],
             )  # fmt: skip

@@ -7,15 +7,21 @@ operations and their order are the plain function's, so that the results are the
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
-from nnxp._backend.kernels.compiling import compiled_exactly
+from nnxp._backend.kernels.kept import Kernel
 from nnxp._backend.threads import for_each_piece
 
 __all__ = ["adadelta", "adagrad", "lerp", "lion", "over_pieces", "rmsprop", "sgd", "sgd_with_momentum"]
 
 # What one thread does in about the time that it takes to wake another.
 _LEAST = 2**18
+
+_sgd = Kernel("optimizer_loops", "sgd")
+_sgd_with_momentum = Kernel("optimizer_loops", "sgd_with_momentum")
+_lerp = Kernel("optimizer_loops", "lerp")
+_lion = Kernel("optimizer_loops", "lion")
+_rmsprop = Kernel("optimizer_loops", "rmsprop")
+_adagrad = Kernel("optimizer_loops", "adagrad")
+_adadelta = Kernel("optimizer_loops", "adadelta")
 
 
 def over_pieces(kernel: Callable[..., None], theta: Any, others: Sequence[Any], numbers: Sequence[Any]) -> Any:
@@ -43,18 +49,6 @@ def sgd(theta: Any, gradient: Any, rate: Any, weight_decay: float) -> Any:
     return over_pieces(_sgd, theta, (gradient,), (float(rate), float(weight_decay)))
 
 
-@compiled_exactly
-def _sgd(theta: Any, gradient: Any, rate: float, weight_decay: float) -> None:
-    number = theta.dtype.type
-    r, w = number(rate), number(weight_decay)
-    for i in range(theta.size):
-        old = theta[i]
-        g = gradient[i]
-        if w:
-            g += w * old
-        theta[i] = old - r * g
-
-
 def sgd_with_momentum(
     theta: Any, gradient: Any, buffer: Any,
     rate: Any, momentum: float, share: Any, nesterov: bool, weight_decay: float,
@@ -64,33 +58,9 @@ def sgd_with_momentum(
     return over_pieces(_sgd_with_momentum, theta, (gradient, buffer), (bool(nesterov), *numbers))
 
 
-@compiled_exactly
-def _sgd_with_momentum(
-    theta: Any, gradient: Any, buffer: Any, nesterov: bool,
-    rate: float, momentum: float, share: float, weight_decay: float,
-) -> None:  # fmt: skip
-    number = theta.dtype.type
-    r, mu, s, w = number(rate), number(momentum), number(share), number(weight_decay)
-    for i in range(theta.size):
-        old = theta[i]
-        g = gradient[i]
-        if w:
-            g += w * old
-        b = mu * buffer[i] + s * g
-        buffer[i] = b
-        theta[i] = old - r * (g + mu * b if nesterov else b)
-
-
 def lerp(average: Any, value: Any, weight: float) -> Any:
     """Move an average towards a value."""
     return over_pieces(_lerp, average, (value,), (float(weight),))
-
-
-@compiled_exactly
-def _lerp(average: Any, value: Any, weight: float) -> None:
-    w = average.dtype.type(weight)
-    for i in range(average.size):
-        average[i] += w * (value[i] - average[i])
 
 
 def lion(
@@ -98,17 +68,6 @@ def lion(
 ) -> Any:  # fmt: skip
     """Take the step of Lion."""
     return over_pieces(_lion, theta, (gradient, mean), (float(beta1), float(beta2), float(rate), float(keep)))
-
-
-@compiled_exactly
-def _lion(theta: Any, gradient: Any, mean: Any, beta1: float, beta2: float, rate: float, keep: float) -> None:
-    number = theta.dtype.type
-    b1, b2, rest1, rest2 = number(beta1), number(beta2), number(1.0 - beta1), number(1.0 - beta2)
-    r, k = number(rate), number(keep)
-    for i in range(theta.size):
-        g, m = gradient[i], mean[i]
-        theta[i] = k * theta[i] - r * np.sign(b1 * m + rest1 * g)
-        mean[i] = b2 * m + rest2 * g
 
 
 def rmsprop(
@@ -122,49 +81,9 @@ def rmsprop(
     return over_pieces(_rmsprop, theta, others, (centered, remembers, *numbers))
 
 
-@compiled_exactly
-def _rmsprop(
-    theta: Any, gradient: Any, square: Any, mean: Any, buffer: Any, centered: bool, remembers: bool,
-    alpha: float, eps: float, rate: float, momentum: float, weight_decay: float,
-) -> None:  # fmt: skip
-    number = theta.dtype.type
-    a, rest, e = number(alpha), number(1.0 - alpha), number(eps)
-    r, mu, w = number(rate), number(momentum), number(weight_decay)
-    for i in range(theta.size):
-        old = theta[i]
-        g = gradient[i]
-        if w:
-            g += w * old
-        v = a * square[i] + rest * (g * g)
-        square[i] = v
-        if centered:
-            m = a * mean[i] + rest * g
-            mean[i] = m
-            v = np.maximum(v - m * m, number(0.0))
-        step = g / (np.sqrt(v) + e)
-        if remembers:
-            step += mu * buffer[i]
-            buffer[i] = step
-        theta[i] = old - r * step
-
-
 def adagrad(theta: Any, gradient: Any, total: Any, eps: float, rate: Any, weight_decay: float) -> Any:
     """Take the step of Adagrad."""
     return over_pieces(_adagrad, theta, (gradient, total), (float(eps), float(rate), float(weight_decay)))
-
-
-@compiled_exactly
-def _adagrad(theta: Any, gradient: Any, total: Any, eps: float, rate: float, weight_decay: float) -> None:
-    number = theta.dtype.type
-    e, r, w = number(eps), number(rate), number(weight_decay)
-    for i in range(theta.size):
-        old = theta[i]
-        g = gradient[i]
-        if w:
-            g += w * old
-        v = total[i] + g * g
-        total[i] = v
-        theta[i] = old - r * (g / (np.sqrt(v) + e))
 
 
 def adadelta(
@@ -173,22 +92,3 @@ def adadelta(
     """Take the step of Adadelta."""
     numbers = float(rho), float(eps), float(rate), float(weight_decay)
     return over_pieces(_adadelta, theta, (gradient, square, moved), numbers)
-
-
-@compiled_exactly
-def _adadelta(
-    theta: Any, gradient: Any, square: Any, moved: Any, rho: float, eps: float, rate: float, weight_decay: float
-) -> None:  # fmt: skip
-    number = theta.dtype.type
-    a, rest = number(rho), number(1.0 - rho)
-    e, r, w = number(eps), number(rate), number(weight_decay)
-    for i in range(theta.size):
-        old = theta[i]
-        g = gradient[i]
-        if w:
-            g += w * old
-        v = a * square[i] + rest * (g * g)
-        step = np.sqrt(moved[i] + e) / np.sqrt(v + e) * g
-        square[i] = v
-        moved[i] = a * moved[i] + rest * (step * step)
-        theta[i] = old - r * step
