@@ -14,6 +14,7 @@ from nnxp import (
     AdamW,
     Callback,
     CrossEntropyLoss,
+    Flatten,
     Linear,
     MSELoss,
     Network,
@@ -315,6 +316,15 @@ def test_batches_of_an_iterable_come_one_by_one_whatever_their_size(taken: list[
     plain()
     nets[1].fit(batches, loss=CrossEntropyLoss(), optimizer=Adam(), epochs=2, verbose=False)
     assert_close(nets[0].theta, nets[1].theta, "float32")
+
+
+def test_images_are_taken_as_their_vectors(taken: list[int]) -> None:
+    nets = [network(), Network(Sequential(Flatten(), *MODELS[1]), seed=3)]
+    nets[1].theta = nets[0].theta
+    for net, x in zip(nets, (X, X.reshape(ROWS, 1, 2, 3)), strict=True):
+        net.fit(x.astype("float32"), LABELS, loss=CrossEntropyLoss(), optimizer=Adam(), verbose=False)
+    assert taken == [2, 2]
+    same(*nets)
 
 
 def test_infinite_and_missing_numbers_pass(taken: list[int]) -> None:

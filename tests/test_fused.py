@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnxp import Adam, CrossEntropyLoss, Linear, Network, ReLU, Sequential, Sigmoid, Tanh
+from nnxp import Adam, CrossEntropyLoss, Flatten, Linear, Network, ReLU, Sequential, Sigmoid, Tanh
 from nnxp._backend import matmul, team, threads
 from nnxp._backend.fused import SPECIFICATIONS
 from nnxp._backend.kernels import FASTER, PATHS
@@ -148,6 +148,33 @@ def test_a_stack_run_as_one_equals_its_layers(model: Sequential, rows: int, dtyp
 
 
 @pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("dx_wanted", [True, False])
+@pytest.mark.parametrize("shape", [(6, 2, 3), (0, 2, 3), (6, 6), (5, 1, 2, 3)], ids=str)
+def test_a_stack_of_images_is_run_as_one_too(shape: tuple[int, ...], dx_wanted: bool) -> None:
+    net = Network(Sequential(Flatten(), Linear(6, 5), Tanh(), Linear(5, 3)), seed=0)
+    x = np.random.default_rng(0).normal(size=shape).astype("float32")
+    mode, ways = net.mode(training=True, input_gradient=dx_wanted), []
+    for run in (net.model.forward, net.model.each_forward):
+        y, cache = run(net.views, x, mode)
+        net.gradient[...] = 9.0
+        ways.append([y, net.model.backward(net.views, net._store.g, cache, y), net.gradient.copy()])
+    assert type(cache) is tuple
+    assert type(net.model.forward(net.views, x, mode)[1]) is not tuple
+    for here, there in zip(*ways, strict=True):
+        assert (here is None) == (there is None)
+        if here is not None:
+            assert here.shape == there.shape
+            assert_close(here, there, "float32")
+
+
+def test_only_a_flatten_that_leaves_one_axis_is_part_of_a_stack() -> None:
+    for first in (Flatten(2), Flatten(0), Flatten(1, 2)):
+        assert Sequential(first, Linear(6, 5)).plan is None
+    assert Sequential(Linear(6, 5), Flatten()).plan is None
+    assert Sequential(Flatten()).plan is None
+
+
+@pytest.mark.usefixtures("way")
 def test_a_stack_predicts_without_keeping_its_hidden_layers() -> None:
     net = Network(STACKS[2], seed=0)
     x = np.random.default_rng(0).normal(size=(33, 7)).astype("float32")
@@ -271,7 +298,7 @@ import importlib.util, sys
 find = importlib.util.find_spec
 importlib.util.find_spec = lambda name, package=None: None if name == "numba" else find(name, package)
 import numpy as np
-from nnxp import Adam, CrossEntropyLoss, Linear, Network, Sequential
+from nnxp import Adam, CrossEntropyLoss, Flatten, Linear, Network, Sequential
 net = Network(Sequential(Linear(64, 300), Linear(300, 10)), seed=0)
 x, y = np.ones((100, 64)), np.arange(100) % 10
 print(net.fit(x, y, loss=CrossEntropyLoss(), optimizer=Adam(), epochs=2, verbose=False)["loss"])
@@ -289,7 +316,7 @@ def test_the_switch_leaves_what_needs_no_numba() -> None:
 import os, sys
 os.environ["NNXP_FAST"] = "numpy"
 import numpy as np
-from nnxp import Adam, CrossEntropyLoss, Linear, Network
+from nnxp import Adam, CrossEntropyLoss, Flatten, Linear, Network
 from nnxp._backend.kernels import FASTER
 net = Network(Linear(64, 3000), seed=0)
 net.fit(np.ones((100, 64)), np.arange(100), loss=CrossEntropyLoss(), optimizer=Adam(), clip_norm=1.0, verbose=False)

@@ -2,14 +2,15 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, overload
+from math import prod
+from typing import Any, NamedTuple, overload
 
 from nnxp._backend import Array, fused, namespace
 from nnxp._checks import Shape, message
 from nnxp.layers.layer import Layer, Mode, Views
 from nnxp.layers.stack import Plan, plan_of
 
-__all__ = ["Sequential"]
+__all__ = ["Sequential", "flattened"]
 
 # Options by which a layer returns more than its output, which the next layer could not take.
 SEVERAL_OUTPUTS = ("return_state", "return_indices")
@@ -107,14 +108,20 @@ class Sequential(Layer):
 
     def forward(self, p: Views, x: Array, mode: Mode) -> tuple[Array, Any]:
         """Return the last layer's output; the cache is every layer's, and whether backward may consume it."""
-        if self.plan is not None:
+        if self.plan is None:
+            return self.each_forward(p, x, mode)
+        if not self.plan.flattens or x.ndim <= 2:
             return stack_forward(x, p, mode, self)
-        return self.each_forward(p, x, mode)
+        y, cache = stack_forward(flattened(x), p, mode, self)
+        return y, Flattened(cache, x.shape) if mode.keep_cache else cache
 
     def backward(self, p: Views, g: Views, cache: Any, dy: Array) -> Array | None:
         """Pass the gradient through the layers in reverse; stop where nothing before is trained."""
         if type(cache) is tuple:
             return self.each_backward(p, g, cache, dy)
+        if type(cache) is Flattened:
+            dx = self.backward(p, g, cache.inner, dy)
+            return None if dx is None else namespace(dx).reshape(dx, cache.shape)
         return stack_backward(dy, p, g, cache, self)
 
     def each_forward(self, p: Views, x: Array, mode: Mode) -> tuple[Array, tuple[list[Any], bool]]:
@@ -138,6 +145,18 @@ class Sequential(Layer):
                 return None
             dy = dx
         return dy
+
+
+class Flattened(NamedTuple):
+    """The cache of a stack whose input came in another shape."""
+
+    inner: Any
+    shape: tuple[int, ...]
+
+
+def flattened(x: Array) -> Array:
+    """Merge all axes but the first: a view, where `x` lies together."""
+    return namespace(x).reshape(x, (x.shape[0], prod(x.shape[1:])))
 
 
 @fused

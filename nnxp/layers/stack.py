@@ -1,4 +1,7 @@
-"""Stacks of Linear layers and activations: what most small networks are, and what a library may run as one."""
+"""Stacks of Linear layers and activations: what most small networks are, and what a library may run as one.
+
+A Flatten may come first, for images.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,6 +10,7 @@ from typing import Any
 from nnxp.layers.layer import Layer
 from nnxp.layers.linear import Linear
 from nnxp.layers.rectifiers import ReLU
+from nnxp.layers.shape import Flatten
 from nnxp.layers.squashing import Sigmoid, Tanh
 
 __all__ = ["Plan", "plan_of"]
@@ -25,12 +29,15 @@ class Plan:
         2 Tanh, 3 Sigmoid.
     names : tuple of str
         Of the Linear layers in their Sequential.
+    flattens : bool
+        Whether a Flatten comes before the first of them.
     prepared : dict
         What a library's twin makes of it once.
     """
 
     steps: tuple[tuple[int, int, int], ...]
     names: tuple[str, ...]
+    flattens: bool = False
     prepared: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @property
@@ -61,7 +68,10 @@ def plan_of(layers: Sequence[Layer]) -> Plan | None:
     """Return the plan of a stack; None for anything else, layers derived from these among it."""
     steps: list[tuple[int, int, int]] = []
     names: list[str] = []
+    flattens = bool(layers) and type(layers[0]) is Flatten and layers[0] == Flatten()
     for i, layer in enumerate(layers):
+        if i == 0 and flattens:
+            continue
         if type(layer) is Linear:
             names.append(str(i))
             steps.append((layer.out_features, int(layer.bias), 0))
@@ -69,4 +79,4 @@ def plan_of(layers: Sequence[Layer]) -> Plan | None:
             steps[-1] = (*steps[-1][:2], CODES[type(layer)])
         else:
             return None
-    return Plan(tuple(steps), tuple(names)) if steps else None
+    return Plan(tuple(steps), tuple(names), flattens) if steps else None

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nnxp._backend import Array, library_of
-from nnxp.layers.sequential import Sequential
+from nnxp.layers.sequential import Sequential, flattened
 from nnxp.layers.stack import Plan
 from nnxp.losses.cross_entropy import CrossEntropyLoss
 from nnxp.losses.regression import MSELoss
@@ -104,7 +104,7 @@ class Descent:
         updates = self._updates(-(-x.shape[0] // batch_size), batch_size, optimizer)
         if updates is None:
             return None
-        made = self.function(x, target, updates)
+        made = self.function(flattened(x) if self.plan.flattens and x.ndim > 2 else x, target, updates)
         if made is NotImplemented:
             return None
         net.advance(len(updates.numbers))
