@@ -16,6 +16,7 @@ from nnxp.layers.pooling.grid import Grid
 from nnxp.layers.recurrent.gru import GRURule
 from nnxp.layers.recurrent.lstm import LSTMRule
 from nnxp.layers.recurrent.rnn import RULES
+from nnxp.layers.recurrent.rule import Weights
 from nnxp.layers.windows import Window
 
 for _name in nnxp.__all__:
@@ -160,10 +161,13 @@ def grid(*axes: tuple[int, ...]) -> Grid:
     return Grid(tuple(Axis(*axis) for axis in axes))
 
 
-def maxima(windows: Grid, normal: Draw, *, routed: bool = False, keep: bool = True) -> tuple[Any, ...]:
+def maxima(
+    windows: Grid, normal: Draw, *, routed: bool = False, keep: bool = True, nan: bool = True
+) -> tuple[Any, ...]:
     x = normal(3, 2, *windows.sizes)
     x.flat[::7] = 1.5
-    x.flat[5::31] = np.nan
+    if nan:
+        x.flat[5::31] = np.nan
     x.flat[: x.size // 3] = -np.inf
     if not routed:
         return x, windows, keep
@@ -237,6 +241,19 @@ def recur_backward(normal: Draw, kind: str, sequence: str) -> tuple[Any, ...]:
     return np.abs(gates) / (1 + np.abs(gates)), weight, bias, stacks, dy, end, real, reverse, rule
 
 
+def unrolled(normal: Draw, kind: str, sequence: str) -> tuple[Any, ...]:
+    gates, weight, _, state, real, reverse, rule = recur(normal, kind, sequence)
+    biases = [normal(len(weight)) if SEQUENCES[sequence][1] else None for _ in range(2)]
+    return normal(*gates.shape[:2], 6), Weights(normal(len(weight), 6), weight, *biases), state, real, reverse, rule
+
+
+def unrolled_backward(normal: Draw, kind: str, sequence: str) -> tuple[Any, ...]:
+    gates, _, _, states, dy, end, real, reverse, rule = recur_backward(normal, kind, sequence)
+    x, w = unrolled(normal, kind, sequence)[:2]
+    g = Weights(*(None if array is None else normal(*array.shape) for array in w))
+    return gates, x, w, g, states, dy, end, real, reverse, rule, sequence != "masked"
+
+
 CASES = [
     FusedCase("affine", "rows", lambda normal: (normal(70, 33), normal(45, 33), normal(45))),
     FusedCase("affine", "wide", lambda normal: (normal(300, 130), normal(260, 130), normal(260))),
@@ -280,6 +297,7 @@ CASES = [
     *(FusedCase("rms_normalised", about, NORMS[about](rms)) for about in ("rows", "rows_plain")),
     *(FusedCase("rms_backward", about, NORMS[about](rms_backward)) for about in ("rows", "rows_plain")),
     *(FusedCase("window_maxima", about, partial(maxima, windows)) for about, windows in GRIDS.items()),
+    *(FusedCase("window_maxima", f"{about}-numbers", partial(maxima, windows, nan=False)) for about, windows in GRIDS.items()),
     FusedCase("window_maxima", "values-alone", partial(maxima, GRIDS["quarters"], keep=False)),
     *(FusedCase("route_maxima", about, partial(maxima, windows, routed=True)) for about, windows in GRIDS.items()),
     FusedCase("attention_shares", "plain", lambda normal: (*attention(normal)[:2], None, None, 0.0)),
@@ -306,4 +324,7 @@ CASES = [
     FusedCase("sum_by_index", "none", lambda normal: (normal(0, 7), labels(0, 31), 40)),
     *(FusedCase(of.__name__, f"{kind}_{sequence}", partial(of, kind=kind, sequence=sequence))
       for of in (recur, recur_backward) for kind in RECURRENT for sequence in SEQUENCES),
+    *(FusedCase(name, f"{kind}_{sequence}", partial(of, kind=kind, sequence=sequence))
+      for name, of in (("unroll", unrolled), ("unroll_backward", unrolled_backward))
+      for kind in RECURRENT for sequence in SEQUENCES),
 ]  # fmt: skip

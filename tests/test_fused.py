@@ -24,6 +24,7 @@ from nnxp._backend.kernels import FASTER, PATHS
 from nnxp._backend.kernels.path import numba_is_here
 from nnxp.layers.layer import Mode
 from nnxp.layers.recurrent.rnn import RULES
+from nnxp.layers.recurrent.rule import Weights
 from tests.backends import assert_close, no_numba
 from tests.fused_cases import CASES, FusedCase
 
@@ -39,6 +40,8 @@ def parts(value: Any) -> list[Any]:
 
 
 def copied(value: Any) -> Any:
+    if isinstance(value, Weights):
+        return Weights(*map(copied, value))
     if isinstance(value, tuple):
         return tuple(copied(part) for part in value)
     return value.copy() if isinstance(value, np.ndarray) else value
@@ -46,7 +49,7 @@ def copied(value: Any) -> Any:
 
 @pytest.mark.parametrize("count", [1, 3])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("case", CASES, ids=str)
+@pytest.mark.parametrize("case", [case for case in CASES if PATHS[case.name].room], ids=str)
 def test_twin_equals_the_plain_function(
     case: FusedCase, dtype: str, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,10 +67,25 @@ def test_numpy_s_own_way_equals_the_plain_function(
 ) -> None:
     monkeypatch.setattr(threads._team, "count", count)
     monkeypatch.setattr("nnxp._backend.kernels.matmul_pieces._LEAST", 0)
+    monkeypatch.setattr("nnxp._backend.kernels.recurrent_numpy._SHARED", 0)
+    monkeypatch.setattr("nnxp._backend.kernels.recurrent_numpy._ROWS", 10)
     with no_numba():
         took_it = holds(case, dtype, monkeypatch)
     # Targets that are smoothed go the plain way, and products on one thread to BLAS.
     assert took_it == (case.about != "smoothing" and (case.name, count) != ("affine", 1))
+
+
+@pytest.mark.parametrize("room", [2**10, 2**23])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("case", [case for case in CASES if PATHS[case.name].room == "convolution"], ids=str)
+def test_convolutions_without_numba_equal_the_plain_functions(
+    case: FusedCase, dtype: str, room: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(threads._team, "count", 2)
+    monkeypatch.setattr("nnxp._backend.kernels.convolution.numba_is_here", lambda: False)
+    for module in ("few", "flat"):
+        monkeypatch.setattr(f"nnxp._backend.kernels.{module}._COLUMN_BYTES", room)
+    assert holds(case, dtype, monkeypatch)
 
 
 def holds(case: FusedCase, dtype: str, monkeypatch: pytest.MonkeyPatch) -> bool:

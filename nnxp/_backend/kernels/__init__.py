@@ -57,6 +57,8 @@ PATHS: dict[str, Path] = {
         Path("window_maxima", "pooling", least=2**13, numpy="pooling_pieces"),
         Path("route_maxima", "pooling", least=2**13, numpy="pooling_pieces"),
         Path("sum_by_index", "embedding", least=2**10),
+        Path("unroll", "", least=2**9, numpy="recurrent_numpy"),
+        Path("unroll_backward", "", least=2**12, numpy="recurrent_numpy"),
         Path("recur", "recurrent", least=2**12),
         Path("recur_backward", "recurrent", least=2**12),
     )

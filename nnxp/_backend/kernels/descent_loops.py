@@ -5,7 +5,7 @@ from typing import Any
 from nnxp._backend.kernels.adam_loops import adam
 from nnxp._backend.kernels.atomics import add_one, wait_for
 from nnxp._backend.kernels.compiling import compiled
-from nnxp._backend.kernels.losses import _cross_entropy
+from nnxp._backend.kernels.loss_loops import cross_entropy
 from nnxp._backend.kernels.optimizer_loops import sgd, sgd_with_momentum
 from nnxp._backend.kernels.stack_loops import backward, forward
 
@@ -40,7 +40,7 @@ def descend(
         if add_one(counters, 2 * layers) == 0:
             if labels.size:
                 scale = y.dtype.type(1.0 / rows)
-                losses[s] = _cross_entropy(y_s, labels[start:stop], y.dtype.type(smoothing), scale, dy_s)
+                losses[s] = cross_entropy(y_s, labels[start:stop], y.dtype.type(smoothing), scale, dy_s)
             else:
                 losses[s] = squares(y_s, values[start:stop], dy_s)
             add_one(counters, 2 * layers + 1)

@@ -1,16 +1,16 @@
 """Losses with their gradients in one pass over the output."""
 
-import math
 from typing import Any
 
 import numpy as np
 from numpy import empty, ndarray  # looking them up in the module costs small networks dearly
 
-from nnxp._backend.kernels.compiling import compiled
+from nnxp._backend.kernels.kept import Kernel
 
 __all__ = ["cross_entropy"]
 
 _LABELS = np.dtype(np.int64)
+_cross_entropy = Kernel("loss_loops", "cross_entropy")
 
 
 def cross_entropy(output: Any, labels: Any, loss: Any) -> Any:
@@ -25,36 +25,4 @@ def cross_entropy(output: Any, labels: Any, loss: Any) -> Any:
     dtype = output.dtype
     dy = empty((rows, classes), dtype)
     value = _cross_entropy(output, labels, float(loss.label_smoothing), 1.0 / rows, dy)
-    return NotImplemented if value is None else (dtype.type(value), dy)
-
-
-@compiled
-def _cross_entropy(output: Any, labels: Any, smoothing: Any, scale: Any, dy: Any) -> Any:
-    rows, classes = output.shape
-    number = output.dtype.type
-    smoothing, scale = number(smoothing), number(scale)
-    elsewhere = smoothing / classes
-    total = 0.0
-    for i in range(rows):
-        label = labels[i]
-        if label < 0 or label >= classes:
-            return None
-        largest = output[i, 0]
-        for j in range(1, classes):
-            if not output[i, j] <= largest:  # NaN passes
-                largest = output[i, j]
-        mass = below = scale * 0
-        for j in range(classes):
-            shifted = output[i, j] - largest
-            e = np.exp(shifted)
-            dy[i, j] = e
-            mass += e
-            if smoothing:  # 0 times the infinity of a class that is ruled out would be NaN
-                below += shifted
-        for j in range(classes):
-            dy[i, j] = scale * (dy[i, j] / mass - elsewhere)
-        dy[i, label] -= scale * (1 - smoothing)
-        total += math.log(mass) - elsewhere * below
-        if smoothing < 1:
-            total -= (1 - smoothing) * (output[i, label] - largest)
-    return total * scale
+    return NotImplemented if value == -1.0 else (dtype.type(value), dy)

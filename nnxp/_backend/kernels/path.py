@@ -41,7 +41,7 @@ class Path:
     name : str
         Of the plain function.
     room : str
-        The module beside this one that holds a function of that name.
+        The module beside this one that holds a function of that name; empty where only NumPy without Numba has one.
     least : int
         From how many elements of its first array it pays.
     compiled : bool, optional

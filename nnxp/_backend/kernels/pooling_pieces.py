@@ -10,8 +10,8 @@ from nnxp._backend.threads import for_each_piece
 
 __all__ = ["route_maxima", "window_maxima"]
 
-# What the images of a piece take.
-_PIECE_BYTES = 2**19
+# What the images of a piece take, and how many numbers are worth a thread.
+_PIECE_BYTES, _LEAST = 2**21, 2**18
 
 
 def window_maxima(x: Any, grid: Any, keep: bool) -> Any:
@@ -21,11 +21,13 @@ def window_maxima(x: Any, grid: Any, keep: bool) -> Any:
 
     def piece(first: int, last: int) -> None:
         for some in _pieces(x, first, last):
-            y[some], found = SPECIFICATIONS["window_maxima"](x[some], grid, keep)
-            if winner is not None:
-                winner[some] = found
+            into = None if winner is None else winner[some]
+            if not (grid.whole and not grid.padded and _find(x[some], grid, y[some], into)):
+                y[some], found = SPECIFICATIONS["window_maxima"](x[some], grid, keep)
+                if into is not None:
+                    into[...] = found
 
-    for_each_piece(piece, len(x))
+    _over_samples(piece, x)
     return y, winner
 
 
@@ -35,10 +37,38 @@ def route_maxima(dy: Any, winner: Any, grid: Any) -> Any:
 
     def piece(first: int, last: int) -> None:
         for some in _pieces(dx, first, last):
-            dx[some] = SPECIFICATIONS["route_maxima"](dy[some], winner[some], grid)
+            if grid.tiles:
+                for number, there, _ in grid.places:
+                    np.multiply(dy[some], winner[some] == number, out=dx[some][there])
+            else:
+                dx[some] = SPECIFICATIONS["route_maxima"](dy[some], winner[some], grid)
 
-    for_each_piece(piece, len(dy))
+    _over_samples(piece, dx)
     return dx
+
+
+def _find(x: Any, grid: Any, y: Any, winner: Any) -> bool:
+    """Write maxima, and the first places that equal them; leave a NaN, which equals nothing, to the plain way."""
+    first, *others = (x[there] for _, there, _ in grid.places)
+    y[...] = first
+    for seen in others:
+        np.maximum(y, seen, out=y)
+    if winner is None:
+        return True
+    if np.isnan(np.maximum.reduce(y, axis=None, initial=-np.inf)):
+        return False
+    *numbers, last = (number for number, _, _ in grid.places)
+    winner[...] = last
+    for number, seen in zip(reversed(numbers), reversed((first, *others[:-1])), strict=True):
+        winner -= number
+        winner *= (seen != y).view(np.int8)
+        winner += number
+    return True
+
+
+def _over_samples(piece: Any, images: Any) -> None:
+    samples = len(images)
+    for_each_piece(piece, samples, max(1, -(-_LEAST * samples // max(1, images.size))))
 
 
 def _pieces(images: Any, first: int, last: int) -> Iterator[slice]:

@@ -19,7 +19,7 @@ __all__ = ["Trace", "scan", "scan_backward"]
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What `scan` keeps for `scan_backward`: input as rows, gates and states of all steps, the mask, the direction."""
+    """What `scan` keeps for `scan_backward`: input, gates and states of all steps, the mask, the direction."""
 
     x: Array
     gates: Array
@@ -59,15 +59,33 @@ def scan(
     trace : Trace or None
         For `scan_backward`.
     """
-    xp = namespace(x)
-    steps, batch, _ = x.shape
-    x = rows(x)
-    bias = w.bias_ih if rule.apart or w.bias_ih is None else w.bias_ih + w.bias_hh
-    gates = xp.reshape(mapped(x, w.ih, bias), (steps, batch, rule.gates, w.hh.shape[1]))
-    states = recur(gates, w.hh, w.bias_hh if rule.apart else None, state, real, reverse, rule)
+    x = namespace(x).reshape(rows(x), x.shape)
+    gates, states = unroll(x, w, state, real, reverse, rule)
     after = tuple(states_after(s, reverse) for s in states)
-    end = tuple(s[0 if reverse else steps - 1, ...] for s in after)
+    end = tuple(s[0 if reverse else x.shape[0] - 1, ...] for s in after)
     return after[0], end, Trace(x, gates, states, real, reverse) if keep else None
+
+
+@fused
+def unroll(x: Array, w: Weights, state: State, real: Array | None, reverse: bool, rule: Rule) -> tuple[Array, State]:
+    """Take all steps, the input's part among them.
+
+    Parameters
+    ----------
+    x, w, state, real, reverse, rule
+        As in `scan`.
+
+    Returns
+    -------
+    gates : array of shape (T, N, gates, H)
+        Their values.
+    states : tuple of array of shape (T + 1, N, H)
+        The stacks of states.
+    """
+    steps, batch, _ = x.shape
+    bias = w.bias_ih if rule.apart or w.bias_ih is None else w.bias_ih + w.bias_hh
+    gates = namespace(x).reshape(mapped(rows(x), w.ih, bias), (steps, batch, rule.gates, w.hh.shape[1]))
+    return gates, recur(gates, w.hh, w.bias_hh if rule.apart else None, state, real, reverse, rule)
 
 
 @fused
@@ -133,19 +151,41 @@ def scan_backward(
     d_state : tuple of array of shape (N, H)
         Gradient of the initial state.
     """
-    xp = namespace(trace.gates)
-    steps, batch, _, _ = trace.gates.shape
-    bias = w.bias_hh if rule.apart else None
-    product, entry, d_start = recur_backward(
-        trace.gates, w.hh, bias, trace.states, dy, tuple(d_state), trace.real, trace.reverse, rule
+    return unroll_backward(
+        trace.gates, trace.x, w, g, trace.states, dy, tuple(d_state), trace.real, trace.reverse, rule, dx_wanted
     )
+
+
+@fused
+def unroll_backward(
+    gates: Array, x: Array, w: Weights, g: Weights, states: State, dy: Array | None, d_state: tuple[Array | None, ...],
+    real: Array | None, reverse: bool, rule: Rule, dx_wanted: bool,
+) -> tuple[Array | None, State]:  # fmt: skip
+    """Go back over all steps, and write the gradients of the weights.
+
+    Parameters
+    ----------
+    gates, states
+        What `unroll` returned.
+    x, w, real, reverse, rule
+        What it was given.
+    g, dy, d_state, dx_wanted
+        As in `scan_backward`.
+
+    Returns
+    -------
+    dx, d_state
+        As `scan_backward` returns them.
+    """
+    bias = w.bias_hh if rule.apart else None
+    product, entry, d_start = recur_backward(gates, w.hh, bias, states, dy, d_state, real, reverse, rule)
     d_product, d_input = as_rows(product), as_rows(entry)
-    matmul(d_product.T, rows(states_before(trace.states[0], trace.reverse)), out=g.hh)
-    matmul(d_input.T, trace.x, out=g.ih)
+    matmul(d_product.T, rows(states_before(states[0], reverse)), out=g.hh)
+    matmul(d_input.T, rows(x), out=g.ih)
     if g.bias_ih is not None:
         g.bias_ih[...] = sum_rows(d_input)
         g.bias_hh[...] = sum_rows(d_product) if rule.apart else g.bias_ih  # type: ignore[index]
-    dx = xp.reshape(matmul(d_input, w.ih), (steps, batch, w.ih.shape[1])) if dx_wanted else None
+    dx = namespace(x).reshape(matmul(d_input, w.ih), x.shape) if dx_wanted else None
     return dx, d_start
 
 
