@@ -97,7 +97,9 @@ def backward(
                     product(
                         d, 0, out, 1, theta, at, width, 1, nothing, 0, 0, turned, 0, width, rows, first, last, out, room
                     )
-            _through(activation, before, line(dy) if i == len(table) else turned, turned, rows, width, first, last)
+            if i == len(table) and activation:
+                _copy(line(dy), turned, rows, width, first, last)
+            _through(activation, before, turned, rows, width, first, last)
             if bias:
                 _sum_rows(turned, rows, width, first, last, gradient[at - width : at])
             add_one(claims, 2 * i + 1)
@@ -108,21 +110,30 @@ def backward(
 
 
 @compiled
-def _through(activation: int, y: Any, dy: Any, dx: Any, rows: int, width: int, first: int, last: int) -> None:
+def _copy(d: Any, to: Any, rows: int, width: int, first: int, last: int) -> None:
+    for i in range(rows):
+        source, row = d[i * width + first : i * width + last], to[i * width + first : i * width + last]
+        for j in range(row.size):
+            row[j] = source[j]
+
+
+@compiled
+def _through(activation: int, y: Any, d: Any, rows: int, width: int, first: int, last: int) -> None:
+    """Multiply by the slopes in place: of two names for the same numbers the compiler would fear that they overlap."""
     one = y.dtype.type(1)
     for i in range(rows if activation else 0):
         start, end = i * width + first, i * width + last
         # Slices, whose indices cannot be negative: Numba counts those from the end, which no vector can.
-        row_y, row_dy, row_dx = y[start:end], dy[start:end], dx[start:end]
+        row_y, row_d = y[start:end], d[start:end]
         if activation == 1:
-            for j in range(row_dx.size):
-                row_dx[j] = row_dy[j] * (one if row_y[j] > 0 else one - one)
+            for j in range(row_d.size):
+                row_d[j] *= one if row_y[j] > 0 else one - one
         elif activation == 2:
-            for j in range(row_dx.size):
-                row_dx[j] = row_dy[j] * (one - row_y[j] * row_y[j])
+            for j in range(row_d.size):
+                row_d[j] *= one - row_y[j] * row_y[j]
         else:
-            for j in range(row_dx.size):
-                row_dx[j] = row_dy[j] * (row_y[j] * (one - row_y[j]))
+            for j in range(row_d.size):
+                row_d[j] *= row_y[j] * (one - row_y[j])
 
 
 @compiled
