@@ -1,7 +1,6 @@
 """The shape of an optimizer: a frozen dataclass of hyperparameters, and one pure step on vectors."""
 
 import math
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from nnxp._backend import Array
@@ -68,12 +67,7 @@ class Optimizer:
 
     def owns(self, net: "Network") -> bool:
         """Tell whether the network's state is this optimizer's own."""
-        return net.optimizer_name == type(self).__name__ and net.optimizer_state.keys() == self._state_names
-
-    @cached_property
-    def _state_names(self) -> frozenset[str]:
-        """The names of the state's vectors: an optimizer is a value, and asked at every update."""
-        return frozenset(self.initial_state())
+        return net.optimizer_name == type(self).__name__ and net.optimizer_state.keys() == self.initial_state().keys()
 
     def rate(self, net: "Network", ahead: int = 0) -> float:
         """Return the learning rate of the network's next update, or of one that lies so many further ahead."""

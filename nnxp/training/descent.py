@@ -25,7 +25,7 @@ _LOSSES = (CrossEntropyLoss, MSELoss)
 
 # The most batches in one call, the most bytes of their inputs, and the most multiply-adds: about a hundredth of a
 # second, after which somebody may want to stop.
-_MOST, _BYTES, _WORK = 64, 2**22, 2**31
+_MOST, _BYTES, _WORK = 64, 2**20, 2**31
 
 
 class Updates(NamedTuple):
