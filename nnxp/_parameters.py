@@ -135,8 +135,9 @@ class Store:
         self.buffers = NamedArrays(buffers)
         xp, handle = self.device.xp, self.device.handle
         with self.device.context():
-            self.theta = xp.zeros((start,), dtype=getattr(xp, self.dtype), device=handle)
-            self.gradient = xp.zeros((start,), dtype=getattr(xp, self.dtype), device=handle)
+            self.theta, self.gradient = (
+                self.device.library.vector(start, 0.0, getattr(xp, self.dtype), handle) for _ in range(2)
+            )
             self.parameters = self._named(self.theta)
             self.gradients = self._named(self.gradient)
         self.rebuild()

@@ -1,8 +1,10 @@
 """A model's life on a device: its parameters, its forward and backward, and the way to every other room."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from os import PathLike
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -27,6 +29,14 @@ if TYPE_CHECKING:
     from nnxp.training import Callback, Checkpoint, History, Metric
 
 __all__ = ["Cache", "Network"]
+
+
+@cache
+def _evaluation() -> ModuleType:
+    """Import it when it is wanted; to ask for it again each time would take as long as a small network."""
+    from nnxp.training import evaluation
+
+    return evaluation
 
 
 class Cache(NamedTuple):
@@ -556,9 +566,7 @@ class Network:
 
     def predict(self, x: Any, *, batch_size: int = 1024) -> Any:
         """Return the raw outputs as NumPy, in batches; see `nnxp.training.evaluation.predict`."""
-        from nnxp.training.evaluation import predict
-
-        return predict(self, x, batch_size=batch_size)
+        return _evaluation().predict(self, x, batch_size=batch_size)
 
     def predict_proba(self, x: Any, *, batch_size: int = 1024) -> Any:
         """Return the probabilities that the loss of the last fit implies; see `nnxp.training.evaluation`."""

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nnxp import SGD, Callback, CrossEntropyLoss, Linear, MSELoss, Network, Prefetch, Sequential, Tanh
+from nnxp import SGD, Callback, CrossEntropyLoss, Linear, MSELoss, Network, Prefetch, ReLU, Sequential, Tanh
 from nnxp.training import Run
 from nnxp.training.batches import as_data
 from nnxp.training.feeding import feed
@@ -311,6 +311,28 @@ def test_how_a_large_order_is_held_has_no_say_in_it(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("nnxp.training.batches._MANY", 0)
     train(other, backend.put(X), LABELS, validation=0.25)
     assert_close(backend.get(net.theta), backend.get(other.theta), rtol=0, atol=0)
+
+
+def test_a_sample_is_predicted_as_all_are() -> None:
+    net, x = Network(Sequential(Linear(5, 9), ReLU(), Linear(9, 3)), seed=0), np.float32(RNG.normal(size=(7, 5)))
+    whole = net.predict(x)
+    for rows in (x[:1], x[2:5], np.asfortranarray(x[3:6]), x[:0]):
+        at = len(rows) and int(np.flatnonzero((x == rows[0]).all(axis=1))[0])
+        np.testing.assert_allclose(net.predict(rows), whole[at : at + len(rows)], rtol=1e-6, atol=1e-7)
+    with pytest.raises(ValueError, match="at least 1"):
+        net.predict(x[:1], batch_size=0)
+
+
+def test_no_more_samples_are_predicted_at_a_time_than_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    run, sizes = Network.run, []
+
+    def counted(self: Network, inputs: Any, *args: Any, **options: Any) -> Any:
+        sizes.append(len(inputs[0]))
+        return run(self, inputs, *args, **options)
+
+    monkeypatch.setattr(Network, "run", counted)
+    network().predict(X, batch_size=16)
+    assert sizes == [16, 16, 8]
 
 
 def test_predictions_are_arrays_of_their_own() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 
 pytest.importorskip("numba")
 
-from nnxp._backend.kernels import products
+from nnxp._backend.kernels import dots, products
 from nnxp._backend.kernels.rooms import room_of
 
 RNG = np.random.default_rng(0)
@@ -82,6 +83,30 @@ def test_what_is_no_number_and_what_is_infinite_pass(dtype: str) -> None:
         found = multiply(a, b, start, flipped=flipped)
         np.testing.assert_array_equal(np.isnan(found), np.isnan(desired))
         np.testing.assert_array_equal(found[np.isinf(desired)], desired[np.isinf(desired)])
+
+
+@both
+def test_rows_meet_all_rows_of_another_matrix_whatever_the_shape(dtype: str) -> None:
+    for rows, depth, columns in itertools.product(
+        (1, 3), (0, 1, 2, 7, 8, 15, 16, 17, 31, 32, 33, 100), (1, 3, 4, 5, 10)
+    ):
+        a, b, start = normal(dtype, rows, depth), normal(dtype, columns, depth), normal(dtype, columns)
+        to = np.full(rows * columns + 9, 7, dtype)
+        dots.rows_dot(a.reshape(-1), 0, b.reshape(-1), 0, start, 0, to, 0, rows, columns, depth)
+        assert (to[rows * columns :] == 7).all(), "written behind the end"
+        desired = a.astype(np.longdouble) @ b.T + start
+        error = abs(to[: rows * columns].reshape(rows, columns) - desired).max()
+        assert error <= 30 * np.finfo(dtype).eps * max(1, depth) ** 0.5, (rows, depth, columns)
+
+
+@both
+def test_what_is_no_number_stays_in_its_place_of_a_row(dtype: str) -> None:
+    a, b = normal(dtype, 1, 35), normal(dtype, 6, 35)
+    b[1, 34], b[4, 0] = np.nan, np.inf
+    to = np.empty(6, dtype)
+    dots.rows_dot(a[0], 0, b.reshape(-1), 0, np.zeros(6, dtype), 0, to, 0, 1, 6, 35)
+    assert np.isnan(to).tolist() == [False, True, False, False, False, False]
+    assert to[4] == np.copysign(np.inf, a[0, 0])
 
 
 NARROWER = """

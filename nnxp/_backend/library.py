@@ -100,6 +100,10 @@ class Library:
         """Copy a host array to a device."""
         return self.xp.asarray(host, device=handle)
 
+    def vector(self, n: int, value: float, dtype: Any, handle: Any) -> Array:
+        """Return `n` equal numbers on a device, for vectors that live as long as a network."""
+        return self.xp.full((n,), value, dtype=dtype, device=handle)
+
     def get(self, x: Array) -> np.ndarray[Any, Any]:
         """Copy a device array to the host."""
         raise NotImplementedError

@@ -8,6 +8,7 @@ import numpy as np
 from nnxp._backend import agnostic, threads
 from nnxp._backend.kernels import FASTER
 from nnxp._backend.kernels.path import Path, numba_is_here, switch
+from nnxp._backend.kernels.rooms import aligned_empty
 from nnxp._backend.library import Array, DeviceInfo, Library
 from nnxp._backend.memory import keep_freed_memory
 from nnxp._backend.threads import for_each_piece
@@ -74,6 +75,13 @@ class NumPyLibrary(Library):
         """Return the array itself: it is there already."""
         del handle
         return host
+
+    def vector(self, n: int, value: float, dtype: Any, handle: Any) -> Array:
+        """Begin where a line of the cache does: no vector register is then filled from two of them."""
+        del handle
+        vector = aligned_empty(n, dtype)
+        vector[...] = value
+        return vector
 
     def get(self, x: Array) -> np.ndarray[Any, Any]:
         """Return the array itself; NumPy's scalars become 0-d arrays."""

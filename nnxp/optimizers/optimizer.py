@@ -103,15 +103,10 @@ class Optimizer:
     def claim(self, net: "Network") -> dict[str, Array]:
         """Return the network's state; a fresh one, counted from here, unless it is this optimizer's own."""
         if not self.owns(net):
-            theta, xp = net.theta, net.device.xp
-            with net.device.context():
+            n, dtype, device = net.theta.shape[0], net.theta.dtype, net.device
+            with device.context():
                 net.optimizer_state = {
-                    name: xp.full(
-                        (1,) if name in self.scalars else theta.shape,
-                        value,
-                        dtype=theta.dtype,
-                        device=net.device.handle,
-                    )
+                    name: device.library.vector(1 if name in self.scalars else n, value, dtype, device.handle)
                     for name, value in self.initial_state().items()
                 }
             net.optimizer_name, net.optimizer_start = type(self).__name__, net.step

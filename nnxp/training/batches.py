@@ -17,7 +17,7 @@ from nnxp.training.frames import from_frame, is_frame
 from nnxp.training.memory_maps import map_behind, row_reader
 from nnxp.training.prefetch import Prefetch, own
 
-__all__ = ["ArrayData", "Batch", "IterableData", "as_data", "as_source", "class_weights", "part"]
+__all__ = ["ArrayData", "Batch", "Chosen", "IterableData", "as_data", "as_source", "class_weights", "part"]
 
 Batch = tuple[tuple[Any, ...], Any, Any]  # inputs, target or None, sample weight or None
 
@@ -25,6 +25,33 @@ Batch = tuple[tuple[Any, ...], Any, Any]  # inputs, target or None, sample weigh
 _MANY = 2**20
 # How many bytes of small batches are read from a memory map at a time, and the most batches.
 _GROUP, _MOST = 2**19, 64
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Rows of an array that are gathered when they are asked for.
+
+    Parameters
+    ----------
+    whole : NumPy array
+        Which has more rows.
+    rows : NumPy array of int64
+        The numbers of ours.
+    """
+
+    whole: np.ndarray[Any, Any]
+    rows: np.ndarray[Any, Any]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of all our rows."""
+        return (len(self.rows), *self.whole.shape[1:])
+
+    def __getitem__(self, index: Any) -> np.ndarray[Any, Any]:
+        """Gather some of our rows: ``[start:stop, ...]``."""
+        rows, *_ = index
+        gathered: np.ndarray[Any, Any] = self.whole.take(self.rows[rows], axis=0)
+        return gathered
 
 
 @dataclass(frozen=True)
@@ -79,15 +106,22 @@ class ArrayData:
         return part((self.inputs, self.target, self.weight), slice(1))
 
     def batches(
-        self, batch_size: int, shuffle: np.random.Generator | None = None, skip: int = 0, together: int = 1
+        self,
+        batch_size: int,
+        shuffle: np.random.Generator | None = None,
+        skip: int = 0,
+        together: int = 1,
+        later: bool = False,
     ) -> Generator[Batch, None, None]:
         """Cut into batches, the last one as short as it comes; the first `skip` of them are left out.
 
-        They come so many `together`, one behind the other in arrays that hold them all.
+        They come so many `together`, one behind the other in arrays that hold them all; `later`: inputs are not
+        gathered, but `Chosen`.
         """
         n = len(self)
         order = self.order(shuffle)
-        inputs = [cutter(x, order) for x in self.inputs]
+        later = later and order is not None
+        inputs = [chooser(x, order) if later else cutter(x, order) for x in self.inputs]
         target, weight = cutter(self.target, order), cutter(self.weight, order)
         for start in range(skip * batch_size, n, together * batch_size):
             rows = slice(start, min(start + together * batch_size, n))
@@ -225,6 +259,11 @@ def cutter(x: Any, order: np.ndarray[Any, Any] | None = None) -> Callable[[slice
             return xp.take(x, there[rows], axis=0)
 
     return gather
+
+
+def chooser(x: np.ndarray[Any, Any], order: Any) -> Callable[[slice], Any]:
+    """Return what chooses a batch's rows."""
+    return lambda rows: Chosen(x, order[rows].astype(np.int64, copy=False))
 
 
 def class_weights(

@@ -11,6 +11,7 @@ from nnxp.losses.cross_entropy import CrossEntropyLoss
 from nnxp.losses.regression import MSELoss
 from nnxp.optimizers.adam import Adam, AdamW
 from nnxp.optimizers.sgd import SGD
+from nnxp.training.batches import Chosen
 
 if TYPE_CHECKING:
     from nnxp.network import Network
@@ -45,6 +46,8 @@ class Updates(NamedTuple):
         Of the labels, with cross-entropy; None: the loss is the mean of squares.
     batch_size : int
         Rows an update; the last may have fewer.
+    rows : array of int64, optional
+        Which rows of the input are meant, in order; None: all.
     """
 
     theta: Array
@@ -54,6 +57,7 @@ class Updates(NamedTuple):
     numbers: list[tuple[float, ...]]
     smoothing: float | None
     batch_size: int
+    rows: Array | None = None
 
 
 @dataclass(frozen=True)
@@ -95,16 +99,21 @@ class Descent:
         bytes_each = passes.batch_bytes()
         if bytes_each is None:
             return 1
+        # The outputs are kept, and what they are compared with.
+        bytes_each += 2 * passes.batch_size * self.plan.out_features * self.net.theta.itemsize
         work = 3 * self.net.theta.shape[0] * passes.batch_size
         return int(max(1, min(_BYTES // max(bytes_each, 1), _WORK // max(work, 1), _MOST)))
 
-    def __call__(self, x: Array, target: Any, batch_size: int, optimizer: "Optimizer") -> Any:
+    def __call__(self, x: Array | Chosen, target: Any, batch_size: int, optimizer: "Optimizer") -> Any:
         """Make the updates of all batches; return their losses and the outputs, or None if the plain way is needed."""
         net = self.net
         updates = self._updates(-(-x.shape[0] // batch_size), batch_size, optimizer)
         if updates is None:
             return None
-        made = self.function(flattened(x) if self.plan.flattens and x.ndim > 2 else x, target, updates)
+        whole, rows = (x.whole, x.rows) if isinstance(x, Chosen) else (x, None)
+        if self.plan.flattens and whole.ndim > 2:
+            whole = flattened(whole)
+        made = self.function(whole, target, updates._replace(rows=rows))
         if made is NotImplemented:
             return None
         net.advance(len(updates.numbers))

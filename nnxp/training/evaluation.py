@@ -102,6 +102,10 @@ def predict(net: "Network", x: Any, *, batch_size: int = 1024) -> Any:
     check_positive_int("predict", "batch_size", batch_size)
     check_batch_axis("predict", net)
     mode = net.mode(training=False, keep_cache=False)
+    if type(x) is np.ndarray and x.ndim and x.dtype.kind in "biuf" and len(x) <= batch_size:
+        # A sample or a few, with nothing to prepare: what is left out here took as long as a small network.
+        y = net.run((net.put_input(x),), mode)[0]
+        return np.array(y) if type(y) is np.ndarray else _joined([net.device.get(y)])
 
     def answer(inputs: tuple[Any, ...]) -> Any:
         inputs = tuple([net.put_input(part, i) for i, part in enumerate(inputs)])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from nnxp.losses import LossFunction
     from nnxp.network import Network
 
-__all__ = ["Feed", "feed", "put_batch"]
+__all__ = ["Feed", "feed", "gathers_later", "put_batch"]
 
 Feed = Generator[Batch, None, None]
 
@@ -50,13 +50,14 @@ def feed(
     skip : int
         How many batches to leave out at the beginning.
     together : int
-        How many batches of arrays come in one.
+        How many batches of arrays come in one; their inputs `Chosen`, where `gathers_later` says so.
     """
-    batches = data.batches(batch_size, shuffle, skip, together)
     group = data.group(batch_size)
+    if not group and isinstance(data, ArrayData) and _is_there(net, loss, data):
+        return data.batches(batch_size, shuffle, skip, together, together > 1 and _is_plain(data))
+    batches = data.batches(batch_size, shuffle, skip, together)
     if not group:
-        there = isinstance(data, ArrayData) and _is_there(net, loss, data)
-        return batches if there else _put(net, loss, batches)
+        return _put(net, loss, batches)
     if net.device.name == "cpu":
         return ahead(lambda: _put(net, loss, batches), group)
     # A GPU's work is queued by the thread that trains; a copy that another one queued need not be done before it.
@@ -67,6 +68,16 @@ def _put(net: "Network", loss: "LossFunction | None", batches: Feed) -> Feed:
     with closing(batches):
         for batch in batches:
             yield put_batch(net, loss, batch)
+
+
+def gathers_later(net: "Network", loss: "LossFunction | None", data: ArrayData) -> bool:
+    """Tell whether rows of the inputs may be gathered by who takes them, as there is nothing else to be done."""
+    return _is_plain(data) and _is_there(net, loss, data)
+
+
+def _is_plain(data: ArrayData) -> bool:
+    """Tell whether the inputs are the arrays that compiled loops read: NumPy's own, in C's order."""
+    return all(type(x) is np.ndarray and x.flags.carray for x in data.inputs)
 
 
 def _is_there(net: "Network", loss: "LossFunction | None", data: ArrayData) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 
 from nnxp.random import generator
 from nnxp.training.batches import ArrayData, IterableData
-from nnxp.training.feeding import Feed, feed
+from nnxp.training.feeding import Feed, feed, gathers_later
 
 if TYPE_CHECKING:
     from nnxp.losses import LossFunction
@@ -51,13 +51,16 @@ class Passes:
         return isinstance(self.data, ArrayData)
 
     def batch_bytes(self) -> int | None:
-        """Return how much memory a batch's inputs take where several may come in one; None where each comes alone.
+        """Return how much memory a batch's inputs want where several may come in one; None where each comes alone.
 
-        They may where they are of arrays in memory, and go through nothing on their way.
+        They may where they are of arrays in memory, and go through nothing on their way. They want none where they
+        are gathered later.
         """
         data, size = self.data, self.batch_size
         if not isinstance(data, ArrayData) or data.weight is not None or data.group(size) or self.augmenter is not None:
             return None
+        if gathers_later(self.net, self.loss, data):
+            return 0
         return int(size * sum(math.prod(x.shape[1:]) * x.dtype.itemsize for x in data.inputs))
 
     def batches(self, epoch: int, skip: int = 0, together: int = 1) -> Feed:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from nnxp._backend.kernels.kept import Kernel
-from nnxp._backend.kernels.rooms import room_of
+from nnxp._backend.kernels.rooms import aligned_empty, room_of
 from nnxp._backend.kernels.stack import _prepared
 from nnxp._backend.threads import count, work_together
 
@@ -21,8 +21,8 @@ _SHARED, _COLUMNS = 2**20, 64
 
 def descend(x: Any, target: Any, updates: Any) -> Any:
     """Make updates of batches that follow one another in `x`; what does not fit is for the plain way to do."""
-    theta, plan, batch = updates.theta, updates.plan, updates.batch_size
-    rows, labelled = len(x), updates.smoothing is not None
+    theta, plan, batch, order = updates.theta, updates.plan, updates.batch_size, updates.rows
+    rows, labelled = len(x if order is None else order), updates.smoothing is not None
     if x.ndim != 2 or not rows or x.dtype != theta.dtype or type(target) is not np.ndarray:
         return NotImplemented
     size, table, out, hidden, widest = _prepared(plan, x.shape[1])
@@ -35,12 +35,13 @@ def descend(x: Any, target: Any, updates: Any) -> Any:
         return NotImplemented
     batch, losses = min(batch, rows), np.empty(len(updates.numbers), x.dtype)
     places = [np.empty(n, x.dtype) for n in (batch * hidden, (batch, out), 2 * batch * max(widest, out))]
-    labels, values = (target, y[:0]) if labelled else (_NO_LABELS, target)
-    claims = np.zeros((len(losses), 4 * len(table) + 6), np.int64)
+    gathered = aligned_empty((0 if order is None else 2 * batch, x.shape[1]), x.dtype)
+    labels, values = (target, y[:0]) if labelled else (_NONE, target)
+    claims = np.zeros((len(losses), 4 * len(table) + 8), np.int64)
     given = (
         theta, updates.gradient, *updates.vectors, *[theta[:0]] * (3 - len(updates.vectors)), len(updates.vectors),
-        np.array(updates.numbers, np.float64), table, x, labels, values, updates.smoothing or 0.0, y, losses, *places,
-        batch, widest, claims,
+        np.array(updates.numbers, np.float64), table, x, _NONE if order is None else order, gathered, labels, values,
+        updates.smoothing or 0.0, y, losses, *places, batch, widest, claims,
     )  # fmt: skip
     depth = max(batch, out, widest, x.shape[1])
     if batch * theta.size < _SHARED or count() == 1:
@@ -50,7 +51,7 @@ def descend(x: Any, target: Any, updates: Any) -> Any:
     return losses, y
 
 
-_NO_LABELS = np.zeros(0, np.int64)
+_NONE = np.zeros(0, np.int64)
 _descend, _are_classes = Kernel("descent_loops", "descend"), Kernel("descent_loops", "are_classes")
 
 

@@ -11,8 +11,8 @@ from nnxp._backend.kernels.stack_loops import backward, forward
 
 __all__ = ["are_classes", "descend", "squares"]
 
-# How many parameters a thread claims at a time.
-STRETCH = 2**14
+# How many parameters a thread claims at a time, and how many numbers of the batch to come.
+STRETCH, GATHERED = 2**14, 2**12
 
 
 @compiled
@@ -26,14 +26,18 @@ def are_classes(labels: Any, classes: int) -> bool:
 @compiled
 def descend(
     theta: Any, gradient: Any, first: Any, second: Any, third: Any, vectors: int, numbers: Any, table: Any, x: Any,
-    labels: Any, values: Any, smoothing: float, y: Any, losses: Any, hidden: Any, dy: Any, work: Any, batch: int,
-    widest: int, claims: Any, size: int, room: Any,
+    order: Any, gathered: Any, labels: Any, values: Any, smoothing: float, y: Any, losses: Any, hidden: Any, dy: Any,
+    work: Any, batch: int, widest: int, claims: Any, size: int, room: Any,
 ) -> None:  # fmt: skip
-    layers = len(table)
+    layers, total = len(table), len(labels) if labels.size else len(values)
     for s in range(len(losses)):
-        start, stop = s * batch, min((s + 1) * batch, len(x))
+        start, stop = s * batch, min((s + 1) * batch, total)
         rows = stop - start
-        x_s, y_s, dy_s, counters = x[start:stop], y[start:stop], dy[:rows], claims[s]
+        y_s, dy_s, counters = y[start:stop], dy[:rows], claims[s]
+        x_s = x[start:stop]
+        if order.size:
+            x_s = gathered[(s & 1) * batch : (s & 1) * batch + rows]
+            wait_for(counters, 4 * layers + 7, gather(x, order[start:stop], x_s, counters, 4 * layers + 6))
         # What a shorter batch needs of them.
         hidden_s, work_s = hidden[: hidden.size // batch * rows], work[: work.size // batch * rows]
         forward(theta, table, x_s, hidden_s, y_s, True, widest, counters[: 2 * layers], size, room)
@@ -44,10 +48,30 @@ def descend(
             else:
                 losses[s] = squares(y_s, values[start:stop], dy_s)
             add_one(counters, 2 * layers + 1)
+        elif stop < total and order.size:
+            # Nobody reads there: all have finished the update before.
+            following = order[stop : min(stop + batch, total)]
+            gather(x, following, gathered[((s + 1) & 1) * batch :], claims[s + 1], 4 * layers + 6)
         wait_for(counters, 2 * layers + 1, 1)
         own = counters[2 * layers + 2 : 4 * layers + 4]
         backward(theta, table, x_s, hidden_s, y_s, dy_s, gradient, x_s[:0], work_s, own, size, room)
         _update(theta, gradient, first, second, third, vectors, numbers[s], counters[4 * layers + 4 :])
+
+
+@compiled
+def gather(x: Any, rows: Any, to: Any, counters: Any, at: int) -> Any:
+    """Copy rows of x, of the pieces that nobody else has claimed; return how many pieces there are."""
+    size = max(1, GATHERED // max(1, x.shape[1]))
+    pieces = (len(rows) + size - 1) // size
+    piece = add_one(counters, at)
+    while piece < pieces:
+        for i in range(piece * size, min((piece + 1) * size, len(rows))):
+            source, row = x[rows[i]], to[i]
+            for j in range(row.size):
+                row[j] = source[j]
+        add_one(counters, at + 1)
+        piece = add_one(counters, at)
+    return pieces
 
 
 @compiled

@@ -15,7 +15,7 @@ from nnxp._backend.kernels.packing import flip_block, pack
 from nnxp._backend.kernels.product_tiles import ROWS, tile
 from nnxp._backend.kernels.vectors import MASKS, VECTOR, address, size_of
 
-__all__ = ["ROWS", "block", "product", "rows_dot"]
+__all__ = ["ROWS", "block", "product"]
 
 # Panels that are packed at a time, for which there is room even where they have to begin a little later.
 _TOGETHER = 3
@@ -90,23 +90,6 @@ def product(
             number, address(a, a_at), a_row, a_step, b_here, row, panel, address(start, start_at + group), start_row,
             address(to, to_at + group), to_row, rows, columns, depth,
         )  # fmt: skip
-
-
-@_once
-@compiled
-def rows_dot(
-    a: Any, a_at: int, b: Any, b_at: int, start: Any, start_at: int, to: Any, to_at: int,
-    rows: int, columns: int, depth: int,
-) -> None:  # fmt: skip
-    """Write ``to = start + a @ b.T`` where packing b would not pay, for few rows or little depth; all lie together."""
-    for i in range(rows):
-        row_a = a[a_at + i * depth : a_at + (i + 1) * depth]
-        for j in range(columns):
-            row_b = b[b_at + j * depth : b_at + (j + 1) * depth]
-            total = start[start_at + j]
-            for k in range(depth):
-                total += row_a[k] * row_b[k]
-            to[to_at + i * columns + j] = total
 
 
 @compiled

@@ -4,9 +4,10 @@ from typing import Any
 
 from nnxp._backend.kernels.atomics import add_one, wait_for
 from nnxp._backend.kernels.compiling import compiled
+from nnxp._backend.kernels.dots import rows_dot
 from nnxp._backend.kernels.elementary import sigmoid, tanh
 from nnxp._backend.kernels.lines import line
-from nnxp._backend.kernels.products import product, rows_dot
+from nnxp._backend.kernels.products import product
 
 __all__ = ["backward", "forward"]
 
