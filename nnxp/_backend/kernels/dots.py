@@ -11,7 +11,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from nnxp._backend.kernels.compiling import compiled
+from nnxp._backend.kernels.compiling import compiled, once
 from nnxp._backend.kernels.vectors import MASKS, Writer, address
 
 __all__ = ["rows_dot"]
@@ -20,6 +20,7 @@ __all__ = ["rows_dot"]
 _TOGETHER, _VECTORS = 4, 2
 
 
+@once
 @compiled
 def rows_dot(
     a: Any, a_at: int, b: Any, b_at: int, start: Any, start_at: int, to: Any, to_at: int,

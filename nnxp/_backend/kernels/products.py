@@ -5,12 +5,9 @@ matrices are given by a flat array, an offset and two steps, so that either fact
 part of something larger.
 """
 
-from collections.abc import Callable
 from typing import Any
 
-from numba import types
-
-from nnxp._backend.kernels.compiling import compiled
+from nnxp._backend.kernels.compiling import compiled, once
 from nnxp._backend.kernels.packing import flip_block, pack
 from nnxp._backend.kernels.product_tiles import ROWS, tile
 from nnxp._backend.kernels.vectors import MASKS, VECTOR, address, size_of
@@ -23,15 +20,7 @@ _TOGETHER = 3
 _FEW, _NEAR = 128, 2**27
 
 
-def _once(kernel: Any) -> Callable[..., Any]:
-    """Compile but once for all numbers: those that are written where a kernel is called would be types of their own."""
-    choose = kernel.get_call_template
-    kernel.get_call_template = lambda args, kws: choose([types.unliteral(arg) for arg in args], kws)
-    result: Callable[..., Any] = kernel
-    return result
-
-
-@_once
+@once
 @compiled
 def block(
     number: Any, a: int, a_row: int, a_step: int, b: int, b_row: int, panel: int,
@@ -53,7 +42,7 @@ def block(
             b_j, start_j, to_j = b_j + panel, start_j + 2 * VECTOR, to_j + 2 * VECTOR
 
 
-@_once
+@once
 @compiled
 def product(
     a: Any, a_at: int, a_row: int, a_step: int, b: Any, b_at: int, b_row: int, b_step: int,
