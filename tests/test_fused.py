@@ -66,6 +66,7 @@ def test_numpy_s_own_way_equals_the_plain_function(
     case: FusedCase, dtype: str, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(threads._team, "count", count)
+    monkeypatch.setattr("nnxp._backend.kernels.activations_numpy._LEAST", 1000)
     monkeypatch.setattr("nnxp._backend.kernels.matmul_pieces._LEAST", 0)
     monkeypatch.setattr("nnxp._backend.kernels.recurrent_numpy._SHARED", 0)
     monkeypatch.setattr("nnxp._backend.kernels.recurrent_numpy._ROWS", 10)

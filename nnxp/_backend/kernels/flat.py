@@ -1,9 +1,10 @@
 """Convolutions of stride 1 by NumPy alone: as im2col, but on images laid out flat.
 
 There each place of the kernel meets all windows at one shift, so that a row of the columns is one long copy instead of
-one for each row of the image; the places between the rows are computed in vain. Where many channels become few, only
+one for each row of the image; the places between the rows are computed in vain. Unless few channels become many, only
 the kernel's places below one another are laid out, and those beside one another are summed behind the product: fewer
-numbers to copy, as each has fewer rows. The input's gradient is the same with the kernel turned around.
+numbers to copy, and a product that is more like a square. The input's gradient is the same with the kernel turned
+around.
 """
 
 import math
@@ -17,7 +18,7 @@ __all__ = ["convolve", "fits", "input_gradient", "weight_gradient"]
 Sizes = tuple[int, ...]
 
 # What the columns of a chunk may take.
-_COLUMN_BYTES = 2**22
+_COLUMN_BYTES = 2**21
 
 
 def fits(window: Any, groups: int) -> bool:
@@ -63,13 +64,20 @@ def _correlate(x: Any, weight: Any, bias: Any, before: Sizes, dilation: Sizes, y
     out, kernel = _two(y.shape[2:], 1), _two(weight.shape[2:], 1)
     y = y.reshape(*y.shape[:2], *out)
     weight, step = weight.reshape(*weight.shape[:2], *kernel), _two(dilation, 1)[1]
-    across = kernel[1] if x.shape[1] > len(weight) else 1
+    # More rows of the result for fewer of the columns.
+    pays = kernel[1] * len(weight) <= x.shape[1] * kernel[0] * (kernel[1] - 1)
+    across = kernel[1] if pays else 1
     # What is summed behind the product stands before it: (across, maps, channels, places).
     kernels = np.moveaxis(weight, 3, 0) if across > 1 else weight[None]
     kernels = kernels.reshape(across * len(weight), -1)
+    room = None
     for samples, rows, columns in _columns(x, kernel, (kernel[0], kernel[1] // across), before, dilation, out):
+        size = len(kernels) * math.prod(columns.shape[2:])
+        # The first chunk is the largest.
+        room = np.empty(size, x.dtype) if room is None else room
+        values = room[:size].reshape(len(kernels), -1)
         with np.errstate(invalid="ignore"):
-            values = kernels @ columns.reshape(kernels.shape[1], -1)
+            np.matmul(kernels, columns.reshape(kernels.shape[1], -1), out=values)
             values = _summed(values.reshape(across, len(weight), -1), step)
         if bias is not None:
             values += bias[:, None]

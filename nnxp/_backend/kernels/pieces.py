@@ -8,7 +8,7 @@ from nnxp._backend.fused import SPECIFICATIONS
 from nnxp._backend.kernels import few, flat
 from nnxp._backend.threads import count, for_each_piece, one_blas_thread
 
-__all__ = ["in_pieces", "weight_gradient_in_pieces"]
+__all__ = ["in_pieces", "over_samples", "weight_gradient_in_pieces"]
 
 # What the plain function returns at once, before it is copied to its place.
 _RESULT_BYTES = 2**20
@@ -29,7 +29,7 @@ def in_pieces(name: str, x: Any, shape: tuple[int, ...], weight: Any, *args: Any
             end = min(start + some, stop)
             y[start:end] = SPECIFICATIONS[name](x[start:end], weight, *args)
 
-    _over_samples(piece, len(x))
+    over_samples(piece, len(x))
     return y
 
 
@@ -44,7 +44,7 @@ def weight_gradient_in_pieces(x: Any, dy: Any, window: Any, groups: int, dweight
         if room is None or room.weight_gradient(*given, part) is NotImplemented:
             SPECIFICATIONS["weight_gradient"](*given, groups, part)
 
-    _over_samples(piece, len(x))
+    over_samples(piece, len(x))
     dweight[...] = sum(parts[first] for first in sorted(parts))
     return None
 
@@ -56,7 +56,7 @@ def _room(weight: Any, window: Any, groups: int) -> Any:
     return few if few.pays(weight) else flat
 
 
-def _over_samples(piece: Any, n: int) -> None:
+def over_samples(piece: Any, n: int) -> None:
     if min(n, count()) < 2:
         piece(0, n)
         return

@@ -49,19 +49,20 @@ def route_maxima(dy: Any, winner: Any, grid: Any) -> Any:
 
 def _find(x: Any, grid: Any, y: Any, winner: Any) -> bool:
     """Write maxima, and the first places that equal them; leave a NaN, which equals nothing, to the plain way."""
-    first, *others = (x[there] for _, there, _ in grid.places)
-    y[...] = first
-    for seen in others:
-        np.maximum(y, seen, out=y)
+    # What is read twice is laid out first, as every step of a short row takes long.
+    places = np.empty((len(grid.places), *y.shape), x.dtype)
+    for place, (_, there, _) in zip(places, grid.places, strict=True):
+        place[...] = x[there]
+    np.maximum.reduce(places, axis=0, out=y)
     if winner is None:
         return True
     if np.isnan(np.maximum.reduce(y, axis=None, initial=-np.inf)):
         return False
     *numbers, last = (number for number, _, _ in grid.places)
     winner[...] = last
-    for number, seen in zip(reversed(numbers), reversed((first, *others[:-1])), strict=True):
+    for number, place in zip(reversed(numbers), places[-2::-1], strict=True):
         winner -= number
-        winner *= (seen != y).view(np.int8)
+        winner *= (place != y).view(np.int8)
         winner += number
     return True
 
