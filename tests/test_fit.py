@@ -36,6 +36,7 @@ from nnxp import (
     datasets,
 )
 from nnxp._backend import namespace
+from nnxp._backend.kernels.path import numba_is_here
 from nnxp.training import Run
 from nnxp.training.batches import ArrayData, class_weights
 from tests.backends import DEVICES, Backend, assert_close, missing
@@ -75,7 +76,10 @@ def test_training_equals_the_loop_in_the_open() -> None:
         _, dy = CrossEntropyLoss()(y, LABELS)
         other.backward(cache, dy)
         SGD(lr=0.1).update(other)
-    np.testing.assert_array_equal(net.theta, other.theta)
+    if numba_is_here():
+        np.testing.assert_array_equal(net.theta, other.theta)
+    else:  # NumPy makes many updates in a row of batches that lie in columns, whose sums go another way
+        assert_close(net.theta, other.theta, "float32")
 
 
 def test_the_history_has_its_columns_in_order() -> None:

@@ -212,6 +212,25 @@ def test_nan_passes_through_a_stack() -> None:
 
 
 @pytest.mark.usefixtures("way")
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_stack_s_sigmoid_goes_as_far_as_the_layer_s(dtype: str) -> None:
+    net = Network(Sequential(Linear(1, 1), Sigmoid()), dtype=dtype, seed=0)
+    net.theta[...] = [1.0, 0.0]
+    x = np.array([[-1e9], [-1000.0], [-80.0], [-20.0], [0.0], [20.0], [1e9]], dtype)
+    one, each = both_ways(net, x, net.mode(training=True))
+    np.testing.assert_allclose(one[0], each[0], rtol=1e-5, atol=1e-37)
+
+
+@pytest.mark.usefixtures("way")
+def test_a_stack_leaves_the_gradient_that_it_is_given_as_it_was() -> None:
+    net = Network(Sequential(Linear(7, 5), ReLU()), seed=0)
+    y, cache = net.run((np.ones((4, 7), "float32"),), net.mode(training=True))
+    dy = np.ones_like(y)
+    net.run_backward(cache, dy)
+    np.testing.assert_array_equal(dy, 1.0)
+
+
+@pytest.mark.usefixtures("way")
 def test_a_stack_with_a_frozen_layer_runs_layer_by_layer() -> None:
     net = Network(STACKS[2], seed=0)
     x = np.ones((4, 7), dtype="float32")
@@ -267,9 +286,9 @@ def test_products_without_numba_are_cut_by_either_side(
 
 
 def test_without_numba_no_product_of_a_step_is_left_to_blas_s_own_threads(monkeypatch: pytest.MonkeyPatch) -> None:
-    """They spin for a while after each, on the cores that ours want."""
+    """They spin for a while after each, on the cores that ours want for so many parameters."""
     monkeypatch.setattr(threads._team, "count", 2)
-    net = Network(Sequential(Linear(784, 1024), ReLU(), Linear(1024, 10)), seed=0)
+    net = Network(Sequential(Linear(784, 2048), ReLU(), Linear(2048, 10)), seed=0)
     x, labels = np.ones((256, 784), "float32"), np.arange(256) % 10
     seen: list[tuple[int, set[int]]] = []
     multiply = np.matmul

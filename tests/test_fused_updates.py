@@ -75,8 +75,9 @@ def test_blocks_give_the_plain_way_s_bits_whatever_the_gradient(
     case: FusedCase, dtype: str, count: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(threads._team, "count", count)
-    monkeypatch.setattr(blocks, "_LEAST", 0)
+    monkeypatch.setattr(blocks, "LEAST", 0)
     monkeypatch.setattr(blocks, "_BLOCK", 8_192)
+    monkeypatch.setattr(blocks, "_SHARE", 8_192)
     given = drawn(case, dtype)
     plain = SPECIFICATIONS[case.name]
     for here, there in zip(after(blocks.in_blocks(plain), given), after(plain, given), strict=True):
@@ -85,8 +86,9 @@ def test_blocks_give_the_plain_way_s_bits_whatever_the_gradient(
 
 def test_blocks_cover_every_vector_once_and_hand_on_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads._team, "count", 2)
-    monkeypatch.setattr(blocks, "_LEAST", 0)
+    monkeypatch.setattr(blocks, "LEAST", 0)
     monkeypatch.setattr(blocks, "_BLOCK", 4)
+    monkeypatch.setattr(blocks, "_SHARE", 4)
     seen = []
 
     def plain(theta: Any, other: Any, nothing: None, number: float, one: Any) -> None:
@@ -96,15 +98,15 @@ def test_blocks_cover_every_vector_once_and_hand_on_the_rest(monkeypatch: pytest
     theta, other = np.zeros(19), np.arange(19.0)
     assert blocks.in_blocks(plain)(theta, other, None, 2.0, np.ones(1)) is None
     np.testing.assert_array_equal(theta, other)
-    assert sorted(size for size, *_ in seen) == [3, 4, 4, 4, 4]
+    assert sorted(size for size, *_ in seen) == [3, 3, 3, 3, 3, 4]
     assert {facts[1:4] for facts in seen} == {(None, 2.0, (1,))}
     assert len({facts[4] for facts in seen}) == 2
 
 
 def test_blocks_leave_small_vectors_and_tables_to_the_plain_way() -> None:
     run = blocks.in_blocks(lambda *args: pytest.fail("it ran"))
-    assert run(np.zeros(2**20 - 1)) is NotImplemented
-    assert run(np.broadcast_to(0.0, (2**10, 2**11))) is NotImplemented
+    assert run(np.zeros(2**17 - 1)) is NotImplemented
+    assert run(np.broadcast_to(0.0, (2**10, 2**8))) is NotImplemented
 
 
 @pytest.mark.parametrize("name", sorted({case.name for case in UPDATES}))

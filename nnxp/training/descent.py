@@ -1,7 +1,7 @@
 """Updates that a library makes in one call, many at a time: of stacks, by the commonest losses and optimizers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from nnxp._backend import Array, library_of
@@ -46,6 +46,8 @@ class Updates(NamedTuple):
         Of the labels, with cross-entropy; None: the loss is the mean of squares.
     batch_size : int
         Rows an update; the last may have fewer.
+    kept : dict
+        What the library likes to keep from one call to the next: it is this network's, and this training's.
     rows : array of int64, optional
         Which rows of the input are meant, in order; None: all.
     """
@@ -57,6 +59,7 @@ class Updates(NamedTuple):
     numbers: list[tuple[float, ...]]
     smoothing: float | None
     batch_size: int
+    kept: dict[Any, Any]
     rows: Array | None = None
 
 
@@ -80,6 +83,7 @@ class Descent:
     plan: Plan
     smoothing: float | None
     function: Callable[[Array, Array, Updates], Any]
+    kept: dict[Any, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of(cls, net: "Network", loss: Any) -> "Descent | None":
@@ -88,7 +92,7 @@ class Descent:
         known = type(loss) in _LOSSES and loss.reduction == "mean" and getattr(loss, "weight", None) is None
         if not known or plan is None:
             return None
-        if ("descend", "Numba") not in [(name, way) for name, _, way in library.paths()]:
+        if not {("descend", "Numba"), ("descend", "NumPy")} & {(name, way) for name, _, way in library.paths()}:
             return None
         if isinstance(loss, CrossEntropyLoss) and loss.ignore_index >= 0:
             return None  # it may be a class
@@ -133,5 +137,5 @@ class Descent:
         numbers = [optimizer.numbers(optimizer.rate(net, i) * run.lr_scale, t + i, decay) for i in range(count)]
         return Updates(
             net.theta, net.gradient, list(state.values()), self.plan, numbers, self.smoothing,
-            batch_size,
+            batch_size, self.kept,
         )  # fmt: skip

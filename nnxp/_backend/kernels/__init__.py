@@ -35,7 +35,7 @@ PATHS: dict[str, Path] = {
         Path("affine", "matmul", least=2**8, numpy="matmul_pieces"),
         Path("stack_forward", "stack", least=0, numpy="stack_numpy"),
         Path("stack_backward", "stack", least=0, numpy="stack_numpy"),
-        Path("descend", "descent", least=0),
+        Path("descend", "descent", least=0, numpy="descent_numpy"),
         Path("normalised", "normalisation", least=2**10),
         Path("norm_backward", "normalisation", least=2**10),
         Path("rms_normalised", "normalisation", least=2**10),

@@ -1,17 +1,19 @@
 """What is left to do without Numba: the plain function on one block after another, each small enough for the cache."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from nnxp._backend.threads import for_each_piece
 
-__all__ = ["in_blocks"]
+__all__ = ["LEAST", "in_blocks"]
 
-# Smaller blocks cost more in calls (and in threads that wait for the interpreter) than the cache gives back.
-_BLOCK = 2**17
-_LEAST = 2**20
+# Smaller blocks cost more in calls than the cache gives back. Threads, which wait for one another between the calls,
+# and for the cores after BLAS has had them, pay where memory is the limit.
+_BLOCK, _SHARE = 2**16, 2**19
+LEAST = 2**17
 
 
 def in_blocks(plain: Callable[..., Any]) -> Callable[..., Any]:
@@ -19,16 +21,17 @@ def in_blocks(plain: Callable[..., Any]) -> Callable[..., Any]:
 
     def run(*args: Any) -> Any:
         shape = args[0].shape
-        if args[0].size < _LEAST or len(shape) != 1:
+        if args[0].size < LEAST or len(shape) != 1:
             return NotImplemented
         cut = [isinstance(a, np.ndarray) and a.shape == shape for a in args]
 
         def piece(start: int, stop: int) -> None:
-            for begin in range(start, stop, _BLOCK):
-                block = slice(begin, min(begin + _BLOCK, stop))
-                plain(*(a[block] if is_vector else a for a, is_vector in zip(args, cut, strict=True)))
+            # Of one size, as a small rest would cost as many calls.
+            blocks = -(-(stop - start) // _BLOCK)
+            for begin, end in pairwise(start + (stop - start) * i // blocks for i in range(blocks + 1)):
+                plain(*(a[begin:end] if is_vector else a for a, is_vector in zip(args, cut, strict=True)))
 
-        for_each_piece(piece, args[0].size, _BLOCK, align=_BLOCK)
+        for_each_piece(piece, args[0].size, _SHARE)
         return None
 
     return run
