@@ -109,6 +109,45 @@ def test_an_error_in_shared_work_waits_for_those_at_it() -> None:
     assert ended.is_set()
 
 
+LATE = """
+import threading, time
+from nnxp._backend import threads
+
+begun = threading.Event()
+
+def work():
+    if threading.current_thread() is threading.main_thread():
+        assert begun.wait(10)
+    else:
+        begun.set()
+        time.sleep(0.3)
+        print("ended", flush=True)
+
+threads._team.count = 2
+threads.work_together(work)
+print("left", flush=True)
+"""
+
+
+def test_who_comes_late_is_waited_for_before_the_interpreter_is_taken_down() -> None:
+    done = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.split() == ["left", "ended"]
+
+
+def test_a_team_that_was_dismissed_works_alone() -> None:
+    team = threads.Team()
+    team.count = 3
+    team.run(lambda start, stop: None, [0, 1, 2, 3])
+    workers = team.workers.copy()
+    team.dismiss()
+    assert len(workers) == 2
+    assert not any(worker.is_alive() for worker in workers)
+    assert (team.count, team.queues) == (1, [])
+    seen = []
+    team.share(lambda: seen.append(threading.current_thread()))
+    assert seen == [threading.current_thread()]
+
+
 @pytest.mark.skipif(not numba_is_here(), reason="BLAS rounds by how a product is cut")
 def test_a_stack_has_the_same_bits_on_any_number_of_threads() -> None:
     rng = np.random.default_rng(0)

@@ -1,5 +1,6 @@
 """Threads that sleep until there is work, and what they do at once."""
 
+import atexit
 import os
 import threading
 from collections.abc import Callable
@@ -10,6 +11,8 @@ from typing import Any
 
 __all__ = ["Piece", "Team", "cores"]
 
+# Seconds that a worker is waited for when the program ends.
+_FAREWELL = 5.0
 _VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 Piece = Callable[[int, int], None]
@@ -56,18 +59,34 @@ class Team:
         self.count = next((int(n) for n in given if n.isdecimal() and int(n) > 0), cores())
         self.busy = threading.Lock()
         self.queues: list[SimpleQueue[Any]] = []
+        self.workers: list[threading.Thread] = []
 
     def hire(self, workers: int) -> None:
+        if workers > 0 and not self.queues:
+            atexit.register(self.dismiss)
         while len(self.queues) < workers:
             queue: SimpleQueue[Any] = SimpleQueue()
-            threading.Thread(target=self._work, args=(queue,), name="nnxp", daemon=True).start()
+            worker = threading.Thread(target=self._work, args=(queue,), name="nnxp", daemon=True)
+            worker.start()
             self.queues.append(queue)
+            self.workers.append(worker)
+
+    def dismiss(self) -> None:
+        """Let the workers end what they are at, and go: who comes late would else find the interpreter taken down.
+
+        Whoever comes to the team after that has to do all alone.
+        """
+        self.count, queues, self.queues = 1, self.queues, []
+        for worker, queue in zip(self.workers, queues, strict=True):
+            if worker.is_alive():  # as they are not in a forked process
+                queue.put(None)
+                worker.join(_FAREWELL)
 
     def _work(self, queue: "SimpleQueue[Any]") -> None:
-        while True:
-            task, function, start, stop = queue.get()
+        while order := queue.get():
+            task, function, start, stop = order
             task.take(function, start, stop)
-            del task, function  # an idle worker keeps no arrays alive
+            del order, task, function  # an idle worker keeps no arrays alive
 
     def run(self, function: Piece, edges: list[int]) -> None:
         """Call `function` on every stretch between neighbouring edges, and wait for all."""
