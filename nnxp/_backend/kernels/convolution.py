@@ -12,7 +12,7 @@ import numpy as np
 from nnxp._backend.kernels import winograd
 from nnxp._backend.kernels.layout import Shifts, for_gradient, for_output, merged
 from nnxp._backend.kernels.path import numba_is_here
-from nnxp._backend.kernels.pieces import in_pieces, weight_gradient_in_pieces
+from nnxp._backend.kernels.pieces import has_few_columns, in_pieces, weight_gradient_in_pieces
 from nnxp._backend.threads import count, for_each_piece
 
 __all__ = ["convolve", "input_gradient", "way", "weight_gradient"]
@@ -23,6 +23,8 @@ Sizes = tuple[int, ...]
 _STRIPE_BYTES = 2**19
 # Of what the tiles compute, at least so much must be wanted.
 _LEAST_SHARE = 0.3
+# Maps and places from which on BLAS is quicker at the weight's gradient of few columns.
+_BLAS_MAPS, _BLAS_PLACES = 16, 256
 # Places whose gradients are turned at once, so that they stay in the first-level cache.
 _SPAN = 128
 _NO_BIAS = {kind: np.zeros(0, kind) for kind in (np.dtype(np.float32), np.dtype(np.float64))}
@@ -98,7 +100,7 @@ def weight_gradient(x: Any, dy: Any, window: Any, groups: int, dweight: Any) -> 
     out = dy.shape[2:]
     shifts = for_output(window, x.shape[2:], out)
     here = _way(shifts, x, dy, dweight)
-    if here != "tiles":
+    if here != "tiles" or (_suits_blas(dy) and has_few_columns(dweight, window, groups)):
         return weight_gradient_in_pieces(x, dy, window, groups, dweight)
     from nnxp._backend.kernels.shifted import gradients
     from nnxp._backend.kernels.tiles import TERMS
@@ -158,6 +160,14 @@ def _way(shifts: Shifts, *arrays: Any) -> str:
     if not all(array.size and array.flags.c_contiguous for array in arrays):
         return "pieces"
     return way(tuple(line.count for line in shifts.lines), shifts.pitch, arrays[0].itemsize)
+
+
+def _suits_blas(dy: Any) -> bool:
+    """Tell whether BLAS sums few columns sooner, along all places of a sample, than tiles do, which they do not fill.
+
+    It takes 0.3 to 0.5 of their time with one channel, 0.8 to 0.9 with three; where this says no, up to twice as long.
+    """
+    return bool(dy.itemsize == 4 and dy.shape[1] >= _BLAS_MAPS and math.prod(dy.shape[2:]) >= _BLAS_PLACES)
 
 
 def _lanes(itemsize: int) -> int:

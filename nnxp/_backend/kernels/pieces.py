@@ -8,7 +8,7 @@ from nnxp._backend.fused import SPECIFICATIONS
 from nnxp._backend.kernels import few, flat
 from nnxp._backend.threads import count, for_each_piece, one_blas_thread
 
-__all__ = ["in_pieces", "over_samples", "weight_gradient_in_pieces"]
+__all__ = ["has_few_columns", "in_pieces", "over_samples", "weight_gradient_in_pieces"]
 
 # What the plain function returns at once, before it is copied to its place.
 _RESULT_BYTES = 2**20
@@ -49,11 +49,16 @@ def weight_gradient_in_pieces(x: Any, dy: Any, window: Any, groups: int, dweight
     return None
 
 
+def has_few_columns(weight: Any, window: Any, groups: int) -> bool:
+    """Tell whether a sample has so few columns that products are made straight from it."""
+    return flat.fits(window, groups) and few.pays(weight)
+
+
 def _room(weight: Any, window: Any, groups: int) -> Any:
     """Return the module that knows a quicker way, if there is one."""
-    if not flat.fits(window, groups):
-        return None
-    return few if few.pays(weight) else flat
+    if has_few_columns(weight, window, groups):
+        return few
+    return flat if flat.fits(window, groups) else None
 
 
 def over_samples(piece: Any, n: int) -> None:
