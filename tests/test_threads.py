@@ -140,6 +140,7 @@ def test_a_team_that_was_dismissed_works_alone() -> None:
     team.run(lambda start, stop: None, [0, 1, 2, 3])
     workers = team.workers.copy()
     team.dismiss()
+    team.dismiss()  # as at the end of the program
     assert len(workers) == 2
     assert not any(worker.is_alive() for worker in workers)
     assert (team.count, team.queues) == (1, [])

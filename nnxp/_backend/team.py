@@ -76,8 +76,9 @@ class Team:
 
         Whoever comes to the team after that has to do all alone.
         """
-        self.count, queues, self.queues = 1, self.queues, []
-        for worker, queue in zip(self.workers, queues, strict=True):
+        workers = list(zip(self.workers, self.queues, strict=True))
+        self.count, self.workers, self.queues = 1, [], []
+        for worker, queue in workers:
             if worker.is_alive():  # as they are not in a forked process
                 queue.put(None)
                 worker.join(_FAREWELL)

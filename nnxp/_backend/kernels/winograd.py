@@ -22,7 +22,6 @@ References
 """
 
 import math
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -89,4 +88,10 @@ def _enough(tiles: int, pairs: float, channels: int, side: float) -> bool:
 
 def _room() -> Any:
     """Return the module that does it."""
-    return import_module(f"nnxp._backend.kernels.{'winograd_run' if numba_is_here() else 'winograd_numpy'}")
+    if numba_is_here():
+        from nnxp._backend.kernels import winograd_run
+
+        return winograd_run
+    from nnxp._backend.kernels import winograd_numpy
+
+    return winograd_numpy
