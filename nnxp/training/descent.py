@@ -92,7 +92,7 @@ class Descent:
         known = type(loss) in _LOSSES and loss.reduction == "mean" and getattr(loss, "weight", None) is None
         if not known or plan is None:
             return None
-        if not {("descend", "Numba"), ("descend", "NumPy")} & {(name, way) for name, _, way in library.paths()}:
+        if "descend" not in library.faster:
             return None
         if isinstance(loss, CrossEntropyLoss) and loss.ignore_index >= 0:
             return None  # it may be a class

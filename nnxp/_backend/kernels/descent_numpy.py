@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from nnxp._backend.kernels.descent_numpy_losses import are_classes
 from nnxp._backend.kernels.descent_numpy_places import Places
+from nnxp._backend.kernels.losses_numpy import are_classes
 from nnxp._backend.threads import one_blas_thread
 
 __all__ = ["descend"]

@@ -5,15 +5,10 @@ from typing import Any
 import numpy as np
 from numpy import divide, exp, maximum, multiply, subtract  # looking them up costs small networks dearly
 
-__all__ = ["CrossEntropy", "Squares", "are_classes"]
+__all__ = ["CrossEntropy", "Squares"]
 
 # Up to so many classes a product that has every sum as often as it is wanted is quicker than one sum for each.
 _FEW = 32
-
-
-def are_classes(labels: Any, classes: int) -> bool:
-    """Tell whether every label is one of so many classes; as numbers without a sign, negative ones are the largest."""
-    return bool(np.maximum.reduce(labels.view(np.uint64)) < classes)
 
 
 class CrossEntropy:

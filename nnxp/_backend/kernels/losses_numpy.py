@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["cross_entropy"]
+__all__ = ["are_classes", "cross_entropy"]
 
 
 def cross_entropy(output: Any, labels: Any, loss: Any) -> Any:
@@ -15,8 +15,7 @@ def cross_entropy(output: Any, labels: Any, loss: Any) -> Any:
     if output.ndim != 2 or not output.size or loss.label_smoothing or 0 <= loss.ignore_index < output.shape[1]:
         return NotImplemented
     rows, classes = output.shape
-    # As numbers without a sign, negative labels are the largest.
-    if np.maximum.reduce(labels.view(np.uint64)) >= classes:
+    if not are_classes(labels, classes):
         return NotImplemented
     at_label = _starts(rows, classes) + labels
     dy = np.subtract(output, np.maximum.reduce(output, axis=1, keepdims=True), order="C")
@@ -29,6 +28,11 @@ def cross_entropy(output: Any, labels: Any, loss: Any) -> Any:
     dy /= mass
     flat[at_label] -= 1.0 / rows
     return np.add.reduce(likelihood) / output.dtype.type(-rows), dy
+
+
+def are_classes(labels: Any, classes: int) -> bool:
+    """Tell whether every label is one of so many classes; as numbers without a sign, negative ones are the largest."""
+    return bool(np.maximum.reduce(labels.view(np.uint64)) < classes)
 
 
 @lru_cache(maxsize=16)

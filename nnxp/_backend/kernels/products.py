@@ -8,7 +8,7 @@ part of something larger.
 from typing import Any
 
 from nnxp._backend.kernels.compiling import compiled, once
-from nnxp._backend.kernels.packing import flip_block, pack
+from nnxp._backend.kernels.packing import pack
 from nnxp._backend.kernels.product_tiles import ROWS, tile
 from nnxp._backend.kernels.vectors import MASKS, VECTOR, address, size_of
 
@@ -79,9 +79,3 @@ def product(
             number, address(a, a_at), a_row, a_step, b_here, row, panel, address(start, start_at + group), start_row,
             address(to, to_at + group), to_row, rows, columns, depth,
         )  # fmt: skip
-
-
-@compiled
-def _flip_block(source: Any, at: int, row: int, last: int, to: Any, to_at: int, to_row: int) -> None:
-    """Copy a square block, as many rows as there are lanes, flipped; rows behind the last repeat it."""
-    flip_block(source.dtype.type(0), address(source, at), row, last, address(to, to_at), to_row)

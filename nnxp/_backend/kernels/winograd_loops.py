@@ -9,8 +9,9 @@ The sizes that all take are those of the input and of the output, and its border
 from typing import Any
 
 from nnxp._backend.kernels.compiling import compiled
-from nnxp._backend.kernels.products import _flip_block
+from nnxp._backend.kernels.packing import flip_block
 from nnxp._backend.kernels.tiles import copy_run
+from nnxp._backend.kernels.vectors import address
 from nnxp._backend.kernels.winograd_points import SEEN, WRITTEN
 from nnxp._backend.kernels.winograd_products import WIDTH, add_product
 from nnxp._backend.kernels.winograd_transforms import LANES, PAIRS, take_gradient, take_input, write_output
@@ -166,3 +167,9 @@ def _write_row(
             for o in range(min(LANES, count - c)):
                 for k in range(places):
                     y[to + o * plane + k] = room[k * WIDTH + c + o]
+
+
+@compiled
+def _flip_block(source: Any, at: int, row: int, last: int, to: Any, to_at: int, to_row: int) -> None:
+    """Copy a square block, as many rows as there are lanes, flipped; rows behind the last repeat it."""
+    flip_block(source.dtype.type(0), address(source, at), row, last, address(to, to_at), to_row)
